@@ -1,0 +1,23 @@
+//! What a Dify app's input form means: the JSON Schema a caller sees, and whether inputs fit the form.
+//!
+//! * [`Form::parse`] reads the answer of Dify's `GET /parameters`, odd parts included.
+//! * [`Form::schema`] is that form as JSON Schema 2020-12; [`Form::inputs`] turns arguments that fit it into Dify's inputs.
+//! * [`Form::complete`] adds the defaults that Dify would not apply by itself.
+//! * [`Form::check`] refuses what Dify would refuse late, or accept and misread, as [`Fault`]s a caller can act on.
+//!
+//! The crate knows JSON and nothing else, so the host and every guest share it.
+
+mod check;
+mod fault;
+mod field;
+mod files;
+mod form;
+mod inputs;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use fault::{Fault, Rule};
+pub use field::{Field, Kind};
+pub use files::Files;
+pub use form::Form;

@@ -1,0 +1,406 @@
+use serde_json::{Map, Value, json};
+
+use crate::{Fault, Form, Kind, Rule};
+
+/// The form of a recorded workflow with one input of every type, as Dify 1.14.2 sends it.
+fn every_type() -> Form {
+    let files = json!({ "allowed_file_extensions": [], "allowed_file_types": ["image", "document"],
+        "allowed_file_upload_methods": ["local_file", "remote_url"], "options": [], "required": false });
+    let file = |kind: &str, label: &str, variable: &str, most: Value| {
+        let mut body = files.clone();
+        body["type"] = json!(kind);
+        body["label"] = json!(label);
+        body["variable"] = json!(variable);
+        body["max_length"] = most;
+        json!({ kind: body })
+    };
+    Form::parse(&json!({ "opening_statement": "", "user_input_form": [
+        {"text-input": {"label": "Title", "max_length": 48, "options": [], "required": true, "type": "text-input", "variable": "title_text"}},
+        {"paragraph": {"label": "Body text", "max_length": 200, "options": [], "required": false, "type": "paragraph", "variable": "body_text"}},
+        {"select": {"label": "Language", "max_length": null, "options": ["en", "zh", "ja"], "required": true, "type": "select", "variable": "lang"}},
+        {"number": {"default": 3, "label": "Count", "max_length": null, "options": [], "required": false, "type": "number", "variable": "count"}},
+        {"checkbox": {"default": false, "label": "Verbose", "max_length": null, "options": [], "required": false, "type": "checkbox", "variable": "verbose"}},
+        {"json_object": {"json_schema": CITY, "label": "Config", "max_length": null, "options": [], "required": false, "type": "json_object", "variable": "cfg"}},
+        file("file", "Document", "doc", Value::Null),
+        file("file-list", "Documents", "docs", json!(3)),
+    ] }))
+}
+
+/// A workflow stores the schema of an object as text.
+const CITY: &str = r#"{"type": "object", "properties": {"city": {"type": "string", "description": "City name"}, "limit": {"type": "integer", "minimum": 1, "maximum": 50}}, "required": ["city"], "additionalProperties": false}"#;
+
+/// The recorded workflow with a default of every type and two hidden variables.
+fn with_defaults() -> Form {
+    Form::parse(&json!({ "user_input_form": [
+        {"text-input": {"default": "abc", "hint": "type here", "label": "Text", "max_length": 5, "options": [], "placeholder": "ph", "required": false, "type": "text-input", "variable": "t"}},
+        {"select": {"default": "b", "label": "Sel", "options": ["a", "b"], "required": false, "variable": "s"}},
+        {"number": {"default": "12", "label": "NumStr", "max_length": null, "required": false, "variable": "nstr"}},
+        {"checkbox": {"default": true, "label": "True", "required": false, "variable": "ctrue"}},
+        {"text-input": {"default": "hidden value", "hide": true, "label": "Hidden", "max_length": 48, "required": false, "variable": "hid"}},
+        {"text-input": {"default": "must", "hide": true, "label": "Hidden required", "max_length": 48, "required": true, "variable": "hidreq"}},
+        {"json_object": {"default": "{\"city\":\"Paris\"}", "json_schema": CITY, "label": "Json", "required": false, "variable": "j"}},
+        {"file": {"allowed_file_types": ["image"], "allowed_file_upload_methods": ["remote_url"], "default": null, "label": "File", "required": false, "variable": "f"}},
+    ] }))
+}
+
+fn one(kind: &str, more: &Value) -> Form {
+    let mut body = json!({ "variable": "x", "label": "X", "required": false });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        body[key] = value.clone();
+    }
+    Form::parse(&json!({ "user_input_form": [{ kind: body }] }))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("a test's inputs are an object, not {other}"),
+    }
+}
+
+/// The first fault of `x` being `value`, as its caller reads it.
+fn refusal(form: &Form, value: Value) -> Option<String> {
+    let inputs = Map::from_iter([("x".to_owned(), value)]);
+    form.check(&inputs)
+        .err()
+        .map(|faults| faults[0].to_string())
+}
+
+#[test]
+fn every_type_of_a_recorded_form_has_its_schema() {
+    let schema = Value::Object(every_type().schema());
+    assert_eq!(schema["required"], json!(["title_text", "lang"]));
+    assert_eq!(schema["additionalProperties"], json!(false));
+    let properties = &schema["properties"];
+    assert_eq!(
+        properties["title_text"],
+        json!({ "type": "string", "minLength": 1, "maxLength": 48, "title": "Title", "description": "Title" })
+    );
+    assert_eq!(properties["body_text"].get("minLength"), None);
+    assert_eq!(properties["lang"]["enum"], json!(["en", "zh", "ja"]));
+    assert_eq!(
+        properties["count"],
+        json!({ "type": "number", "title": "Count", "description": "Count", "default": 3 })
+    );
+    assert_eq!(properties["verbose"]["default"], json!(false));
+    assert_eq!(
+        properties["cfg"]["properties"]["limit"]["maximum"],
+        json!(50)
+    );
+    assert_eq!(properties["doc"]["format"], json!("uri"));
+    assert_eq!(
+        properties["doc"]["description"],
+        json!("Document. The http or https address of a file (image, document).")
+    );
+    assert_eq!(properties["docs"]["maxItems"], json!(3));
+}
+
+#[test]
+fn the_schema_keeps_the_order_of_the_form() {
+    let properties = every_type().properties();
+    let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "title_text",
+            "body_text",
+            "lang",
+            "count",
+            "verbose",
+            "cfg",
+            "doc",
+            "docs"
+        ]
+    );
+}
+
+#[test]
+fn hidden_variables_are_not_shown_and_a_hint_describes() {
+    let properties = with_defaults().properties();
+    assert!(!properties.contains_key("hid") && !properties.contains_key("hidreq"));
+    assert_eq!(properties["t"]["description"], json!("type here"));
+}
+
+#[test]
+fn a_default_stored_as_text_becomes_what_it_means() {
+    let form = with_defaults();
+    let default = |variable| {
+        form.field(variable)
+            .expect("the field is in the form")
+            .default
+            .clone()
+    };
+    assert_eq!(default("nstr"), Some(json!(12)));
+    assert_eq!(default("j"), Some(json!({ "city": "Paris" })));
+    assert_eq!(default("f"), None);
+}
+
+#[test]
+fn a_default_that_the_form_itself_would_refuse_is_none() {
+    assert_eq!(
+        one("select", &json!({ "default": "", "options": ["a"] })).fields[0].default,
+        None
+    );
+    assert_eq!(
+        one("select", &json!({ "default": "gone", "options": ["a"] })).fields[0].default,
+        None
+    );
+    assert_eq!(
+        one("text-input", &json!({ "default": "" })).fields[0].default,
+        None
+    );
+    assert_eq!(
+        one("number", &json!({ "default": "many" })).fields[0].default,
+        None
+    );
+}
+
+#[test]
+fn complete_adds_every_default_that_is_absent_or_null_and_touches_no_value() {
+    let inputs = with_defaults().complete(object(json!({ "t": "mine", "s": null })));
+    assert_eq!(
+        Value::Object(inputs),
+        json!({ "t": "mine", "s": "b", "nstr": 12, "ctrue": true, "hid": "hidden value", "hidreq": "must",
+            "j": { "city": "Paris" } })
+    );
+}
+
+#[test]
+fn a_required_variable_with_a_default_need_not_be_given() {
+    let form = one("text-input", &json!({ "required": true, "default": "d" }));
+    assert_eq!(form.required().count(), 0);
+    assert_eq!(
+        refusal(&form, json!("")),
+        Some("`x` is required and must not be empty".to_owned())
+    );
+    assert!(form.check(&form.complete(Map::new())).is_ok());
+}
+
+#[test]
+fn inputs_that_fit_every_type_pass() {
+    let mapping = json!({ "type": "image", "transfer_method": "remote_url", "url": "https://example.com/a.png" });
+    let inputs = json!({ "title_text": "T", "lang": "zh", "count": 2.5, "verbose": true, "cfg": { "city": "Oslo" },
+        "doc": mapping, "docs": [mapping, mapping] });
+    assert_eq!(every_type().check(&object(inputs)), Ok(()));
+}
+
+#[test]
+fn what_is_missing_or_unknown_is_named_with_the_form_s_own_inputs() {
+    let faults = every_type()
+        .check(&object(json!({ "lang": null, "titel": "T" })))
+        .expect_err("three faults");
+    let sentences: Vec<String> = faults.iter().map(Fault::to_string).collect();
+    assert_eq!(sentences[0], "`title_text` is required and missing");
+    assert_eq!(sentences[1], "`lang` is required and missing");
+    assert!(
+        sentences[2].starts_with("`titel` is unknown; the inputs are `title_text`, `body_text`"),
+        "{}",
+        sentences[2]
+    );
+}
+
+#[test]
+fn a_text_is_measured_in_characters() {
+    let form = one("text-input", &json!({ "max_length": 5 }));
+    assert_eq!(refusal(&form, json!("日本語です")), None);
+    assert_eq!(
+        refusal(&form, json!("日本語ですね")),
+        Some("`x` must have 5 characters at most, not 6".to_owned())
+    );
+    assert_eq!(
+        refusal(&form, json!(5)),
+        Some("`x` must be a text, not a number".to_owned())
+    );
+    assert_eq!(refusal(&form, json!("")), None);
+}
+
+#[test]
+fn numbers_are_those_that_dify_reads() {
+    let form = one("number", &json!({}));
+    for good in [
+        json!(4),
+        json!(0.5),
+        json!("4"),
+        json!("+4"),
+        json!("1.5e3"),
+        json!(""),
+        json!("-99999999999999999999"),
+    ] {
+        assert_eq!(refusal(&form, good.clone()), None, "{good}");
+    }
+    for bad in [
+        json!("1e3"),
+        json!("Infinity"),
+        json!("NaN"),
+        json!("four"),
+        json!(true),
+        json!({}),
+        json!([]),
+    ] {
+        assert!(refusal(&form, bad.clone()).is_some(), "{bad}");
+    }
+}
+
+#[test]
+fn a_checkbox_is_true_or_false_in_dify_s_words() {
+    let form = one("checkbox", &json!({}));
+    for good in [json!(true), json!(0), json!("yes"), json!("Off")] {
+        assert_eq!(refusal(&form, good.clone()), None, "{good}");
+    }
+    assert_eq!(
+        refusal(&form, json!("perhaps")),
+        Some("`x` must be true or false, not a text".to_owned())
+    );
+    assert!(refusal(&form, json!(2)).is_some());
+}
+
+#[test]
+fn a_select_takes_its_options_and_not_even_an_empty_text_besides() {
+    let form = one("select", &json!({ "options": ["a", "b"] }));
+    assert_eq!(refusal(&form, json!("a")), None);
+    assert_eq!(
+        refusal(&form, json!("")),
+        Some("`x` must be one of `a`, `b`".to_owned())
+    );
+}
+
+#[test]
+fn objects_and_files_must_be_what_they_are() {
+    assert_eq!(
+        refusal(&one("json_object", &json!({})), json!("{}")),
+        Some("`x` must be an object, not a text".to_owned())
+    );
+    assert!(refusal(&one("file", &json!({})), json!("https://example.com/a.png")).is_some());
+    let list = one("file-list", &json!({ "max_length": 1 }));
+    assert_eq!(
+        refusal(&list, json!([{}, {}])),
+        Some("`x` takes 1 files at most, not 2".to_owned())
+    );
+    assert_eq!(
+        refusal(&list, json!(["a"])),
+        Some("`x` must be a list of file mappings, not a list with a text".to_owned())
+    );
+}
+
+#[test]
+fn what_dify_fills_itself_is_neither_shown_nor_taken_nor_missed() {
+    let form = one(
+        "external_data_tool",
+        &json!({ "required": true, "type": "api" }),
+    );
+    assert!(form.properties().is_empty());
+    assert_eq!(form.check(&Map::new()), Ok(()));
+    assert_eq!(
+        refusal(&form, json!("v")),
+        Some("`x` is filled by Dify itself: leave it out".to_owned())
+    );
+}
+
+#[test]
+fn a_type_of_a_later_dify_is_a_text_in_the_schema_and_free_in_the_check() {
+    let form = one("colour-picker", &json!({ "required": true }));
+    assert_eq!(form.fields[0].kind, Kind::Other("colour-picker".to_owned()));
+    assert_eq!(form.properties()["x"]["type"], json!("string"));
+    assert_eq!(refusal(&form, json!({ "r": 1 })), None);
+    assert!(form.check(&Map::new()).is_err());
+}
+
+#[test]
+fn odd_forms_parse_to_what_can_be_used_of_them() {
+    assert_eq!(Form::parse(&json!({})), Form::default());
+    assert_eq!(Form::parse(&json!([])), Form::default());
+    let form = Form::parse(&json!({ "user_input_form": [
+        null, "text", {}, { "text-input": null }, { "text-input": { "label": "No variable" } },
+        { "text-input": { "variable": "a", "max_length": 0, "required": "true" } },
+        { "paragraph": { "variable": "a" } },
+    ] }));
+    assert_eq!(form.fields.len(), 1);
+    assert_eq!(form.fields[0].label, "a");
+    assert_eq!(form.fields[0].kind, Kind::Text { max_length: None });
+    assert!(form.fields[0].required);
+}
+
+#[test]
+fn an_object_s_own_schema_is_carried_unless_it_refers_to_its_root() {
+    let own = json!({ "json_schema": { "$schema": "http://json-schema.org/draft-07/schema#", "description": "Where to",
+        "properties": { "city": { "type": "string" } } } });
+    let property = one("json_object", &own).properties()["x"].clone();
+    assert_eq!(
+        property,
+        json!({ "type": "object", "description": "Where to", "properties": { "city": { "type": "string" } }, "title": "X" })
+    );
+    let referring =
+        json!({ "json_schema": "{\"properties\": {\"a\": {\"$ref\": \"#/definitions/a\"}}}" });
+    let property = one("json_object", &referring).properties()["x"].clone();
+    assert_eq!(
+        property,
+        json!({ "type": "object", "title": "X", "description": "X" })
+    );
+    let broken = one("json_object", &json!({ "json_schema": "{not json" }));
+    assert_eq!(broken.fields[0].kind, Kind::JsonObject { schema: None });
+}
+
+#[test]
+fn an_address_becomes_the_mapping_that_the_variable_takes() {
+    let types = |types: &[&str], url: &str| {
+        let form = one("file", &json!({ "allowed_file_types": types }));
+        let inputs = form
+            .inputs(object(json!({ "x": url })))
+            .expect("an address");
+        assert_eq!(
+            (&inputs["x"]["transfer_method"], &inputs["x"]["url"]),
+            (&json!("remote_url"), &json!(url))
+        );
+        inputs["x"]["type"].clone()
+    };
+    assert_eq!(
+        types(
+            &["image", "document"],
+            "https://example.com/a.b/paper.PDF?x=1.png"
+        ),
+        "document"
+    );
+    assert_eq!(types(&["image"], "https://example.com/paper"), "image");
+    assert_eq!(
+        types(&["image", "custom"], "https://example.com/data.bin"),
+        "custom"
+    );
+    assert_eq!(types(&[], "HTTP://example.com/clip.mp4"), "video");
+    assert_eq!(types(&[], "https://example.com"), "document");
+}
+
+#[test]
+fn a_list_of_addresses_is_mapped_and_what_is_no_address_is_refused() {
+    let form = one("file-list", &json!({}));
+    let mapping =
+        json!({ "type": "audio", "transfer_method": "local_file", "upload_file_id": "1" });
+    let inputs = form
+        .inputs(object(
+            json!({ "x": ["https://example.com/a.png", mapping] }),
+        ))
+        .expect("addresses");
+    assert_eq!(inputs["x"][0]["type"], "image");
+    assert_eq!(inputs["x"][1], mapping);
+    for bad in ["file:///etc/passwd", "a.png"] {
+        let faults = form
+            .inputs(object(json!({ "x": [bad] })))
+            .expect_err("no address");
+        assert_eq!(faults[0].rule, Rule::NotAUrl);
+    }
+}
+
+#[test]
+fn a_file_that_only_uploads_can_fill_is_shown_only_where_it_is_required() {
+    let upload = json!({ "allowed_file_upload_methods": ["local_file"] });
+    assert!(one("file", &upload).properties().is_empty());
+    let required = json!({ "allowed_file_upload_methods": ["local_file"], "required": true });
+    assert!(one("file", &required).properties().contains_key("x"));
+}
+
+#[test]
+fn a_long_list_of_names_is_cut_in_a_sentence() {
+    let options: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+    let sentence =
+        refusal(&one("select", &json!({ "options": options })), json!("x")).expect("no option");
+    assert!(sentence.ends_with("`19` and 10 more"), "{sentence}");
+}

@@ -1,0 +1,42 @@
+//! A client of Dify's Service API (`/v1`) for one or many apps: what an app is, and running it.
+//!
+//! It knows neither MCP nor WebAssembly. Behind the door:
+//!
+//! * [`Dify`] and [`App`]: the pool and the bulkhead that all apps share, and one app behind its key.
+//! * [`Facts`]: what `GET /info` and `GET /parameters` say of an app.
+//! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
+//! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
+//! * [`Config`]: every bound, with its default and its reason.
+
+mod answer;
+mod bulkhead;
+mod client;
+mod config;
+mod error;
+mod event;
+mod facts;
+mod fold;
+mod key;
+mod live;
+mod mode;
+mod refusal;
+mod request;
+mod rounds;
+mod run;
+mod sentence;
+mod sse;
+mod text;
+mod transport;
+mod wire;
+mod words;
+
+pub use answer::{Answer, Status};
+pub use client::{App, Dify};
+pub use config::{BaseError, Config, parse_base};
+pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
+pub use event::{Event, Node, Round, RoundKind};
+pub use facts::Facts;
+pub use key::{AppKey, KeyError};
+pub use mode::Mode;
+pub use request::RunRequest;
+pub use run::Run;

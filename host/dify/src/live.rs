@@ -1,0 +1,232 @@
+//! A run whose connection is open: waiting for the head, reading, stopping, and being left behind.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::ResponseFuture;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::bulkhead::Slot;
+use crate::fold::Fold;
+use crate::sse::Parser;
+use crate::transport::chain;
+use crate::{App, Error, Event, Wait};
+
+/// How long a run that nobody wants any more is read on for its name, without which it cannot be stopped.
+const NAME_WAIT: Duration = Duration::from_secs(10);
+/// How long a stop may take. It is a courtesy to Dify: nobody waits for its outcome.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// The fields are in the order in which they are to be dropped: first the connection, then the right to have one.
+pub(crate) struct Live {
+    source: Source,
+    _slot: Slot,
+    app: App,
+    user: String,
+    idle: Duration,
+    parser: Parser,
+    pub(crate) fold: Fold,
+    stop: Stop,
+}
+
+enum Source {
+    Opening(ResponseFuture),
+    Open(Incoming),
+    Closed,
+}
+
+#[derive(PartialEq)]
+enum Stop {
+    No,
+    /// As soon as the run has a name.
+    Wanted,
+    Sent,
+}
+
+impl Live {
+    pub(crate) fn new(
+        app: App,
+        user: String,
+        opening: ResponseFuture,
+        fold: Fold,
+        slot: Slot,
+    ) -> Self {
+        let config = app.config();
+        let idle = if fold.mode().is_flow() {
+            config.idle_flow
+        } else {
+            config.idle_chat
+        };
+        let parser = Parser::new(config.event_cap);
+        Self {
+            source: Source::Opening(opening),
+            _slot: slot,
+            app,
+            user,
+            idle,
+            parser,
+            fold,
+            stop: Stop::No,
+        }
+    }
+
+    /// Waits for the answer's head. May be cancelled and called again.
+    pub(crate) async fn head(&mut self) -> Result<(), Error> {
+        let Source::Opening(opening) = &mut self.source else {
+            return Ok(());
+        };
+        let response = timeout(self.idle, opening)
+            .await
+            .map_err(|_| silence(self.idle, &self.fold))?;
+        // From here the request is answered, or lost: there is nothing left to stop unless it is a stream.
+        self.source = Source::Closed;
+        let path = self.fold.mode().run_path();
+        let response = response.map_err(|error| self.app.transport().lost(path, &error))?;
+        self.source = Source::Open(self.app.transport().stream(path, response).await?);
+        Ok(())
+    }
+
+    /// Reads one event and folds it. An error is the end, however it came about.
+    pub(crate) async fn step(&mut self, out: &mut VecDeque<Event>) -> Result<(), Error> {
+        let data = match self.event().await {
+            Ok(Some(data)) => data,
+            Ok(None) => {
+                let cause = "the stream ended without a last event".to_owned();
+                return self
+                    .recover(
+                        Error::Incomplete {
+                            cause,
+                            ids: self.fold.ids().clone(),
+                        },
+                        out,
+                    )
+                    .await;
+            }
+            Err(error @ (Error::Timeout { .. } | Error::Incomplete { .. })) => {
+                return self.recover(error, out).await;
+            }
+            Err(error) => return Err(error),
+        };
+        self.fold.apply(&data, out)?;
+        if self.stop == Stop::Wanted {
+            self.stop().await;
+        }
+        Ok(())
+    }
+
+    /// Asks Dify to stop the run, now or as soon as it has a name.
+    pub(crate) async fn stop(&mut self) {
+        if self.stop == Stop::Sent {
+            return;
+        }
+        let Some(task) = &self.fold.ids().task else {
+            self.stop = Stop::Wanted;
+            return;
+        };
+        let path = self.fold.mode().stop_path(task);
+        // The same user: for the chat modes Dify does nothing, silently, for any other.
+        let body = serde_json::to_vec(&json!({"user": self.user})).expect("a string serialises");
+        self.stop = Stop::Sent;
+        match timeout(
+            STOP_WAIT,
+            self.app.transport().post(self.app.key(), &path, body),
+        )
+        .await
+        {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.operator(), ids = %self.fold.ids(), "a run could not be stopped")
+            }
+            Err(_) => {
+                tracing::warn!(ids = %self.fold.ids(), "the stop of a run was not answered in time")
+            }
+        }
+    }
+
+    /// Leaves the run behind: stops it in Dify, then frees the slot. Dify runs on by itself when a stream is dropped.
+    pub(crate) async fn abandon(mut self) {
+        if self.fold.ids().task.is_none() && self.stop != Stop::Sent {
+            let _ = timeout(NAME_WAIT, self.learn_name()).await;
+        }
+        let over = self.fold.is_done();
+        self.source = Source::Closed;
+        if !over && self.fold.ids().task.is_some() {
+            self.stop().await;
+        }
+    }
+
+    async fn learn_name(&mut self) -> Result<(), Error> {
+        self.head().await?;
+        let mut unread = VecDeque::new();
+        while self.fold.ids().task.is_none() && !self.fold.is_done() {
+            let Some(data) = self.event().await? else {
+                return Ok(());
+            };
+            self.fold.apply(&data, &mut unread)?;
+            unread.clear();
+        }
+        Ok(())
+    }
+
+    /// The data of the next event; none at the end of the stream. Every byte counts against silence, pings included.
+    async fn event(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        loop {
+            if let Some(data) = self.parser.pop() {
+                return Ok(Some(data));
+            }
+            let Source::Open(body) = &mut self.source else {
+                return Ok(self.parser.finish());
+            };
+            match timeout(self.idle, body.frame()).await {
+                Err(_) => return Err(silence(self.idle, &self.fold)),
+                Ok(None) => self.source = Source::Closed,
+                Ok(Some(Err(error))) => {
+                    self.source = Source::Closed;
+                    return Err(Error::Incomplete {
+                        cause: chain(&error),
+                        ids: self.fold.ids().clone(),
+                    });
+                }
+                Ok(Some(Ok(frame))) => {
+                    if let Some(bytes) = frame.data_ref() {
+                        self.parser.push(bytes)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Dify may lose events (they pass through Redis at most once), but it stores how a flow's run stands.
+    async fn recover(&mut self, why: Error, out: &mut VecDeque<Event>) -> Result<(), Error> {
+        self.source = Source::Closed;
+        let state = match &self.fold.ids().run {
+            Some(run) => self.app.run_state(run).await,
+            None => {
+                return if self.fold.recover(None, out)? {
+                    Ok(())
+                } else {
+                    Err(why)
+                };
+            }
+        };
+        if let Err(error) = &state {
+            tracing::debug!(error = error.operator(), ids = %self.fold.ids(), "the state of a run could not be read");
+        }
+        if self.fold.recover(state.ok(), out)? {
+            Ok(())
+        } else {
+            Err(why)
+        }
+    }
+}
+
+fn silence(after: Duration, fold: &Fold) -> Error {
+    Error::Timeout {
+        wait: Wait::Stream,
+        after,
+        ids: fold.ids().clone(),
+    }
+}

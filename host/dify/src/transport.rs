@@ -1,0 +1,280 @@
+//! HTTP towards Dify: one small pool of connections, no redirects, every wait and every body bounded.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER,
+};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::text::prefix;
+use crate::{AppKey, BaseError, Bound, Config, Error, Ids, Wait, config, refusal};
+
+/// Idle connections count among Dify's 10, so few are kept, and for less than the 2 s after which its gunicorn closes
+/// them itself: a request sent into that closing would be lost.
+const IDLE_CONNECTIONS: usize = 2;
+const IDLE_FOR: Duration = Duration::from_secs(1);
+/// Most bytes of a refusal's body that are read; Dify's are a sentence.
+const REFUSAL_CAP: usize = 64 << 10;
+/// Most bytes of a body that is not JSON that are kept for the log.
+const LOGGED: usize = 300;
+
+/// The way to one Dify.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: String,
+    read_timeout: Duration,
+    body_cap: usize,
+}
+
+/// An answer that says it is JSON.
+pub(crate) struct Reply {
+    pub(crate) headers: HeaderMap,
+    url: String,
+    body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| Error::NotDify {
+            url: self.url.clone(),
+            what: format!("JSON that cannot be read: {error}"),
+        })
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(config: &Config) -> Result<Self, BaseError> {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(config.connect_timeout));
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_FOR)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build(connector);
+        let base = config::normal(config.base.clone())?.to_string();
+        Ok(Self {
+            client,
+            base,
+            read_timeout: config.read_timeout,
+            body_cap: config.event_cap,
+        })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Reads JSON. Reading changes nothing, so a connection that failed is tried once more.
+    pub(crate) async fn get(&self, key: &AppKey, path: &str) -> Result<Reply, Error> {
+        match self.exchange(key, Method::GET, path, Bytes::new()).await {
+            Err(Error::Unreachable { .. }) => {
+                self.exchange(key, Method::GET, path, Bytes::new()).await
+            }
+            reply => reply,
+        }
+    }
+
+    /// Sends JSON, once.
+    pub(crate) async fn post(
+        &self,
+        key: &AppKey,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Reply, Error> {
+        self.exchange(key, Method::POST, path, body.into()).await
+    }
+
+    /// Sends a request whose answer is a stream. Its connection is not to be used again, and Dify is told so.
+    pub(crate) fn open(&self, key: &AppKey, path: &str, body: Vec<u8>) -> ResponseFuture {
+        let mut request = self.request(key, Method::POST, path, body.into());
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream"));
+        headers.insert(CONNECTION, http::HeaderValue::from_static("close"));
+        self.client.request(request)
+    }
+
+    /// The stream of an answer, if it is one.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        response: Response<Incoming>,
+    ) -> Result<Incoming, Error> {
+        if response.status() == 200 && is(response.headers(), "text/event-stream") {
+            return Ok(response.into_body());
+        }
+        Err(self.refusal(path, response).await)
+    }
+
+    /// What became of a request that has no answer.
+    pub(crate) fn lost(&self, path: &str, error: &hyper_util::client::legacy::Error) -> Error {
+        let cause = chain(error);
+        if error.is_connect() {
+            return Error::Unreachable {
+                url: self.url(path),
+                cause,
+            };
+        }
+        Error::Incomplete {
+            cause,
+            ids: Ids::default(),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        key: &AppKey,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Reply, Error> {
+        let answer = async {
+            let unreachable = |cause: String| Error::Unreachable {
+                url: self.url(path),
+                cause,
+            };
+            let response = self
+                .client
+                .request(self.request(key, method, path, body))
+                .await
+                .map_err(|e| unreachable(chain(&e)))?;
+            if !response.status().is_success() || !is(response.headers(), "application/json") {
+                return Err(self.refusal(path, response).await);
+            }
+            let (head, body) = response.into_parts();
+            let bytes = Limited::new(body, self.body_cap)
+                .collect()
+                .await
+                .map_err(
+                    |error| match error.downcast::<http_body_util::LengthLimitError>() {
+                        Ok(_) => Error::TooLarge {
+                            bound: Bound::Body,
+                            limit: self.body_cap,
+                        },
+                        Err(error) => unreachable(chain(&*error)),
+                    },
+                )?;
+            Ok(Reply {
+                headers: head.headers,
+                url: self.url(path),
+                body: bytes.to_bytes(),
+            })
+        };
+        let wait = Error::Timeout {
+            wait: Wait::Read,
+            after: self.read_timeout,
+            ids: Ids::default(),
+        };
+        timeout(self.read_timeout, answer)
+            .await
+            .unwrap_or(Err(wait))
+    }
+
+    fn request(
+        &self,
+        key: &AppKey,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Request<Full<Bytes>> {
+        Request::builder()
+            .method(method)
+            .uri(self.url(path))
+            .header(AUTHORIZATION, key.bearer())
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json")
+            .body(Full::new(body))
+            .expect("a normal base and a path of plain characters make a URI")
+    }
+
+    /// The meaning of an answer that is not what was asked for.
+    async fn refusal(&self, path: &str, response: Response<Incoming>) -> Error {
+        let url = self.url(path);
+        let (head, body) = response.into_parts();
+        let header = |name| {
+            head.headers
+                .get(name)
+                .and_then(|value: &http::HeaderValue| value.to_str().ok())
+        };
+        let status = head.status.as_u16();
+        if (300..400).contains(&status) {
+            return refusal::of_response(
+                &url,
+                status,
+                None,
+                None,
+                header(LOCATION).unwrap_or("nowhere"),
+            );
+        }
+        let read = timeout(self.read_timeout, Limited::new(body, REFUSAL_CAP).collect()).await;
+        let bytes = read
+            .ok()
+            .and_then(Result::ok)
+            .map(|body| body.to_bytes())
+            .unwrap_or_default();
+        let kind = header(CONTENT_TYPE).unwrap_or("no content type");
+        if head.status.is_success() {
+            let what = format!("{kind} with status {status} where another type was expected");
+            return Error::NotDify { url, what };
+        }
+        let json: Option<Value> = if is(&head.headers, "application/json") {
+            serde_json::from_slice(&bytes).ok()
+        } else {
+            None
+        };
+        let retry_after = header(RETRY_AFTER)
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_secs);
+        let text = String::from_utf8_lossy(&bytes);
+        refusal::of_response(
+            &url,
+            status,
+            retry_after,
+            json.as_ref(),
+            &format!("{kind}: {}", prefix(&text, LOGGED)),
+        )
+    }
+}
+
+fn is(headers: &HeaderMap, kind: &str) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case(kind)
+}
+
+/// An error with its causes: the outermost one of hyper's says little.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

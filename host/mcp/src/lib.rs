@@ -1,0 +1,40 @@
+//! The Model Context Protocol over HTTP bodies: what a client posts goes in, a response whose body may stream comes out.
+//!
+//! It knows neither Dify nor WebAssembly: whoever has tools to offer implements [`ToolServer`], and calls
+//! [`Mcp::serve`] with each request that reached its address.
+//!
+//! In the order in which a request meets them: `guard` (Origin and Host), `serve` (the HTTP door: method, headers,
+//! body), `envelope` (JSON-RPC, borrowed), `eras` (which protocol it is; one module per era), `session` (signed ids,
+//! nothing stored), `call` (JSON or a stream, and what ends a call early), `progress`, `result` (answers by version),
+//! `reply` and `body` (the bytes that go back). `fault` holds every refusal with its status and code.
+
+mod accept;
+mod body;
+mod call;
+mod config;
+mod envelope;
+mod eras;
+mod fault;
+mod guard;
+mod inflight;
+mod progress;
+mod read;
+mod reply;
+mod result;
+mod serve;
+mod server;
+mod session;
+mod tools;
+mod version;
+
+pub use body::Body;
+pub use config::Config;
+pub use guard::{Guard, GuardConfig, GuardError, Passed, Refusal};
+pub use progress::Progress;
+pub use reply::not_found;
+pub use result::CallResult;
+pub use serve::Mcp;
+pub use server::{About, Answer, Call, CallError, Client, ToolServer};
+pub use session::Nonce;
+pub use tools::{Tools, ToolsError};
+pub use version::Version;

@@ -1,0 +1,55 @@
+//! A request's body, read within its bounds.
+
+use std::{future::poll_fn, pin::pin, time::Duration};
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::fault::Fault;
+
+/// Reads the whole body. A declared length over `cap` is refused before a byte is read; a body in one piece is not
+/// copied. Dropping the future leaves the rest unread.
+pub(crate) async fn read<B: http_body::Body>(
+    body: B,
+    cap: usize,
+    time: Duration,
+) -> Result<Bytes, Fault> {
+    if body.size_hint().lower() > cap as u64 {
+        return Err(Fault::TooLarge(cap));
+    }
+    tokio::time::timeout(time, collect(body, cap))
+        .await
+        .map_err(|_elapsed| Fault::TooSlow)?
+}
+
+/// Not http-body-util's `collect`, which keeps every piece: a body in pieces of one byte would cost many times its size.
+async fn collect<B: http_body::Body>(body: B, cap: usize) -> Result<Bytes, Fault> {
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let Ok(mut data) = frame.map_err(|_error| Fault::BrokenBody)?.into_data() else {
+            continue; // Trailers.
+        };
+        if first.len() + whole.len() + data.remaining() > cap {
+            return Err(Fault::TooLarge(cap));
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data.copy_to_bytes(data.remaining());
+        } else {
+            if whole.is_empty() {
+                whole.extend_from_slice(&std::mem::take(&mut first));
+            }
+            while data.has_remaining() {
+                let piece = data.chunk();
+                whole.extend_from_slice(piece);
+                let length = piece.len();
+                data.advance(length);
+            }
+        }
+    }
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    })
+}

@@ -1,0 +1,168 @@
+//! The HTTP door: what a request must look like before its message is read.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
+
+use crate::{
+    Body, Config, ToolServer, Version,
+    accept::{self, Accept},
+    call,
+    envelope::{Id, Malformed},
+    eras::{self, Handled},
+    fault::Fault,
+    inflight::InFlight,
+    read::read,
+    reply::{self, ReplyTo},
+    session::Sessions,
+};
+
+/// The protocol, for any number of addresses: sessions and calls of different [`ToolServer`]s never meet.
+pub struct Mcp {
+    pub(crate) config: Config,
+    pub(crate) sessions: Sessions,
+    pub(crate) inflight: Arc<InFlight>,
+}
+
+impl fmt::Debug for Mcp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Mcp")
+    }
+}
+
+/// A request's headers and whom it is for, once its headers have passed.
+pub(crate) struct Door<'a> {
+    pub(crate) mcp: &'a Mcp,
+    pub(crate) server: &'a Arc<dyn ToolServer>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) accept: Accept,
+}
+
+pub(crate) const VERSION_HEADER: &str = "mcp-protocol-version";
+pub(crate) const SESSION_HEADER: &str = "mcp-session-id";
+
+/// A fault, and the request that it answers if its id could be read.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) fault: Fault,
+    pub(crate) id: Option<Box<str>>,
+}
+
+impl Mcp {
+    /// `session_key` signs session ids: whoever has it can make them up.
+    pub fn new(config: Config, session_key: [u8; 32]) -> Self {
+        Self {
+            sessions: Sessions::new(&session_key),
+            inflight: Arc::new(InFlight::new(&config)),
+            config,
+        }
+    }
+
+    /// Answers one request for the address of `server`. Needs a tokio runtime with its timer.
+    ///
+    /// Errors become responses with a JSON-RPC body. Dropping the future, or the body of the response, is a hang-up: calls
+    /// go on for [`hangup_grace`](Config::hangup_grace).
+    pub async fn serve<B: http_body::Body>(
+        &self,
+        request: Request<B>,
+        server: Arc<dyn ToolServer>,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let answered = match parts.method {
+            Method::POST => self.post(&parts, body, &server).await,
+            Method::DELETE => self.delete(&parts, &server),
+            // A GET would open a stream for requests of the server, and there are none. Clients take 405 for that; it must
+            // come at once, for Dify waits on it.
+            _ => Err(Fault::Method.into()),
+        };
+        answered.unwrap_or_else(|Refused { fault, id }| {
+            let to = id
+                .as_deref()
+                .map_or_else(|| unknown_id(&parts.headers), ReplyTo::Id);
+            reply::refusal(to, &fault)
+        })
+    }
+
+    async fn post<B: http_body::Body>(
+        &self,
+        parts: &Parts,
+        body: B,
+        server: &Arc<dyn ToolServer>,
+    ) -> Result<Response<Body>, Refused> {
+        let headers = &parts.headers;
+        let accept = Accept::of(headers)?;
+        accept::content_type(headers)?;
+        let body = read(body, self.config.body_cap, self.config.body_time).await?;
+        // A body may have been slow, and the address may have died while it came.
+        if server.gone().is_cancelled() {
+            return Ok(reply::not_found());
+        }
+        let handled = eras::handle(
+            &Door {
+                mcp: self,
+                server,
+                headers,
+                accept,
+            },
+            &body,
+        )?;
+        // A call may run for long, and has taken from the body what it needs.
+        drop(body);
+        match handled {
+            Handled::Now(response) => Ok(response),
+            Handled::Calls(pending) => Ok(call::answer(self.config, server, pending, accept).await),
+        }
+    }
+
+    /// Ends a session, and what it runs.
+    fn delete(
+        &self,
+        parts: &Parts,
+        server: &Arc<dyn ToolServer>,
+    ) -> Result<Response<Body>, Refused> {
+        let Some(id) = parts.headers.get(SESSION_HEADER) else {
+            return Err(Fault::Method.into());
+        };
+        let session = self
+            .sessions
+            .open(id, server.app(), server.epoch())
+            .ok_or(Fault::UnknownSession)?;
+        self.sessions.end(&session);
+        self.inflight.cancel_all(session.nonce);
+        // Not 202, of which the Python SDK warns.
+        Ok(reply::empty(StatusCode::NO_CONTENT))
+    }
+}
+
+/// How an error is addressed when no id could be read: the schema wants an id until 2025-06-18, and none from then on.
+fn unknown_id(headers: &HeaderMap) -> ReplyTo<'static> {
+    match headers
+        .get(VERSION_HEADER)
+        .map(|value| Version::parse(value.to_str().unwrap_or_default()))
+    {
+        None => ReplyTo::Null,
+        Some(Some(version)) if version <= Version::V2025_06_18 => ReplyTo::Null,
+        Some(_) => ReplyTo::Nobody,
+    }
+}
+
+impl Refused {
+    pub(crate) fn new(id: Option<Id<'_>>, fault: Fault) -> Self {
+        Self {
+            fault,
+            id: id.map(|id| id.as_str().into()),
+        }
+    }
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, id: None }
+    }
+}
+
+impl From<Malformed<'_>> for Refused {
+    fn from(malformed: Malformed<'_>) -> Self {
+        Self::new(malformed.id, malformed.fault)
+    }
+}

@@ -1,0 +1,11 @@
+//! The protocol as a client meets it: requests go into `serve`, and what comes back is read to the last byte.
+
+mod batches;
+mod calls;
+mod dify;
+mod door;
+mod ends;
+mod fixture;
+mod guard;
+mod lifecycle;
+mod messages;

@@ -1,0 +1,135 @@
+//! What is said of an app, and which guest says it. None of this touches the app's address: running calls go on.
+//!
+//! Describing takes time, and a stored manifest must belong to the component, facts and settings that it is stored with.
+//! So these operations take the record that the caller worked from, and answer [`Error::Changed`] if one of the three is
+//! another by now.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Plan, Registry, changed, named};
+use crate::{
+    app::{AppFacts, AppId, AppRecord, Described},
+    bounds,
+    digest::Digest,
+    error::Error,
+    overlay::Overlay,
+    snapshot::Row,
+};
+
+impl Registry {
+    /// Replaces the operator's words and pins.
+    ///
+    /// # Errors
+    /// [`Error::UnknownApp`], [`Error::TooLarge`], [`Error::Storage`].
+    pub async fn set_overlay(&self, id: &AppId, overlay: Overlay) -> Result<Arc<AppRecord>, Error> {
+        bounds::overlay(&overlay)?;
+        let id = id.clone();
+        self.change(move |now, _| edited(now.row(&id)?, None, |app| app.overlay = overlay))
+            .await
+    }
+
+    /// Gives an app another guest: a component's bytes, or `None` for the one built into Airlock.
+    ///
+    /// # Errors
+    /// [`Error::UnknownApp`], [`Error::Changed`], [`Error::TooLarge`], [`Error::Storage`].
+    pub async fn set_guest(
+        &self,
+        before: &AppRecord,
+        guest: Option<Vec<u8>>,
+        described: Described,
+    ) -> Result<Arc<AppRecord>, Error> {
+        bounds::described(&described)?;
+        let component = named(guest)?;
+        let digest = component.as_ref().map(|(digest, _)| *digest);
+        self.describe(before, component, move |app| {
+            app.guest = digest;
+            described_as(app, described);
+        })
+        .await
+    }
+
+    /// Notes what Dify says of an app now, and what its guest makes of it. The slug stays.
+    ///
+    /// # Errors
+    /// [`Error::UnknownApp`], [`Error::Changed`], [`Error::TooLarge`], [`Error::Storage`].
+    pub async fn set_facts(
+        &self,
+        before: &AppRecord,
+        facts: AppFacts,
+        described: Described,
+    ) -> Result<Arc<AppRecord>, Error> {
+        bounds::facts(&facts)?;
+        bounds::described(&described)?;
+        self.describe(before, None, move |app| {
+            AppFacts {
+                name: app.name,
+                mode: app.mode,
+                description: app.description,
+                facts: app.facts,
+            } = facts;
+            described_as(app, described);
+        })
+        .await
+    }
+
+    /// Replaces what the operator tells the guest, and what the guest makes of it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownApp`], [`Error::Changed`], [`Error::TooLarge`], [`Error::TooMany`], [`Error::Storage`].
+    pub async fn set_settings(
+        &self,
+        before: &AppRecord,
+        settings: BTreeMap<String, String>,
+        described: Described,
+    ) -> Result<Arc<AppRecord>, Error> {
+        bounds::settings(&settings)?;
+        bounds::described(&described)?;
+        self.describe(before, None, move |app| {
+            app.settings = settings;
+            described_as(app, described);
+        })
+        .await
+    }
+
+    async fn describe(
+        &self,
+        before: &AppRecord,
+        component: Option<(Digest, Vec<u8>)>,
+        edit: impl FnOnce(&mut AppRecord) + Send + 'static,
+    ) -> Result<Arc<AppRecord>, Error> {
+        let before = before.clone();
+        self.change(move |now, _| {
+            let row = now.row(&before.id)?;
+            let app = &*row.record;
+            let basis = (before.guest, &before.facts, &before.settings);
+            if basis != (app.guest, &app.facts, &app.settings) {
+                return Err(Error::Changed);
+            }
+            edited(row, component, edit)
+        })
+        .await
+    }
+}
+
+/// A change that leaves the address alone.
+fn edited(
+    row: &Row,
+    component: Option<(Digest, Vec<u8>)>,
+    edit: impl FnOnce(&mut AppRecord),
+) -> Result<Plan<Arc<AppRecord>>, Error> {
+    let mut record = changed(row);
+    edit(&mut record);
+    let row = row.with_record(record);
+    let record = Arc::clone(&row.record);
+    Ok(Plan {
+        component,
+        ..Plan::put(row, record)
+    })
+}
+
+fn described_as(app: &mut AppRecord, described: Described) {
+    Described {
+        manifest: app.manifest,
+        by: app.described_by,
+    } = described;
+}

@@ -1,0 +1,162 @@
+//! One run of the app: its I/O on the host's own threads, its events handed over to the guest's.
+
+use std::sync::Arc;
+
+use airlock_dify::{App, Error, Event, RunRequest};
+use airlock_sandbox::{BoxFuture, Run, wit};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::service::Inner;
+use super::translate;
+
+/// Events that wait for a guest to read them. A guest that is slower than Dify slows the reading down, and with it Dify.
+const WAITING: usize = 64;
+
+/// The guest's end. Dropping it ends the task at the other end, which drops Dify's run, and that stops it.
+pub(super) struct CallRun {
+    service: Arc<Inner>,
+    events: mpsc::Receiver<Result<Event, Error>>,
+    stop: CancellationToken,
+    progress: Box<dyn FnMut(&Event) + Send>,
+    over: bool,
+}
+
+impl CallRun {
+    pub(super) async fn start(
+        service: &Arc<Inner>,
+        app: App,
+        request: RunRequest,
+        report: impl Fn(String) + Send + 'static,
+    ) -> Result<Self, wit::Error> {
+        let (events_to, events) = mpsc::channel(WAITING);
+        let (started_to, started) = oneshot::channel();
+        let stop = CancellationToken::new();
+        service
+            .shared
+            .io
+            .spawn(drive(app, request, started_to, events_to, stop.clone()));
+        match started.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(failed(service, &error)),
+            Err(_) => return Err(translate::lost()),
+        }
+        let mut messages = translate::Messages::default();
+        Ok(Self {
+            service: Arc::clone(service),
+            events,
+            stop,
+            progress: Box::new(move |event| {
+                if let Some(message) = messages.of(event) {
+                    report(message);
+                }
+            }),
+            over: false,
+        })
+    }
+
+    async fn receive(&mut self) -> Result<Option<Event>, wit::Error> {
+        if self.over {
+            return Ok(None);
+        }
+        let event = match self.events.recv().await {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => {
+                self.over = true;
+                return Err(failed(&self.service, &error));
+            }
+            None => {
+                self.over = true;
+                return Err(translate::lost());
+            }
+        };
+        (self.progress)(&event);
+        self.over = matches!(event, Event::Done(_));
+        Ok(Some(event))
+    }
+}
+
+/// Runs on the host's threads until the run or the guest's end is over.
+async fn drive(
+    app: App,
+    request: RunRequest,
+    started: oneshot::Sender<Result<(), Error>>,
+    events: mpsc::Sender<Result<Event, Error>>,
+    stop: CancellationToken,
+) {
+    let mut run = tokio::select! {
+        biased;
+        () = events.closed() => return,
+        run = app.run(request) => match run {
+            Ok(run) => run,
+            Err(error) => {
+                // The guest may be gone; then nobody wants to know.
+                let _ = started.send(Err(error));
+                return;
+            }
+        },
+    };
+    let _ = started.send(Ok(()));
+    let mut stopped = false;
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = events.closed() => return,
+            () = stop.cancelled(), if !stopped => {
+                stopped = true;
+                run.stop().await;
+                continue;
+            }
+            event = run.next() => event,
+        };
+        let message = match event {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        let last = matches!(message, Err(_) | Ok(Event::Done(_)));
+        if events.send(message).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Notes Dify's failure for the operator, once, and gives the guest the caller's words.
+fn failed(service: &Inner, error: &Error) -> wit::Error {
+    tracing::warn!(app = %service.record.slug, code = error.code(), error = %error.operator(), "a run failed");
+    translate::error(error)
+}
+
+impl Run for CallRun {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<wit::Event>, wit::Error>> {
+        Box::pin(async move {
+            loop {
+                let Some(event) = self.receive().await? else {
+                    return Ok(None);
+                };
+                if let Some(event) = translate::event(event, &self.service) {
+                    return Ok(Some(event));
+                }
+            }
+        })
+    }
+
+    fn finish(&mut self) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
+        Box::pin(async move {
+            loop {
+                match self.receive().await? {
+                    Some(Event::Done(answer)) => {
+                        return Ok(translate::answer(*answer, &self.service));
+                    }
+                    Some(_) => {}
+                    None => return Err(translate::over()),
+                }
+            }
+        })
+    }
+
+    fn stop(&mut self) -> BoxFuture<'_, ()> {
+        self.stop.cancel();
+        Box::pin(std::future::ready(()))
+    }
+}

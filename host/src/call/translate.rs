@@ -1,0 +1,227 @@
+//! From Dify's words to the contract's, and from Dify's events to words for the person who waits.
+
+use airlock_dify::{Answer, Error, Event, Node};
+use airlock_sandbox::wit;
+use serde_json::{Map, Value, json};
+
+use super::service::Inner;
+
+/// Turns events into progress messages.
+#[derive(Default)]
+pub(super) struct Messages {
+    nodes: bool,
+    characters: usize,
+}
+
+/// Characters of the answer between two messages of a mode that has no nodes to name.
+const TEXT_STEP: usize = 200;
+
+impl Messages {
+    /// The message that `event` is worth.
+    pub(super) fn of(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::Started => Some("Dify has started".into()),
+            Event::NodeStarted(node) => {
+                self.nodes = true;
+                Some(named(node).to_owned())
+            }
+            Event::NodeFinished(node) => {
+                let status = node
+                    .status
+                    .as_deref()
+                    .filter(|status| *status != "succeeded")?;
+                Some(format!("{}: {status}", named(node)))
+            }
+            Event::Round(round) if !round.finished => Some(match round.total {
+                Some(total) => format!("{}: {} of {total}", round.title, round.begun),
+                None => format!("{}: {}", round.title, round.begun),
+            }),
+            Event::Thought(_) => Some("Thinking".into()),
+            // The text itself stays back: a moderation may still replace it.
+            Event::Text(text) if !self.nodes => {
+                let before = self.characters / TEXT_STEP;
+                let first = self.characters == 0;
+                self.characters += text.chars().count();
+                (first || self.characters / TEXT_STEP > before)
+                    .then(|| format!("Answering ({} characters so far)", self.characters))
+            }
+            Event::Text(_)
+            | Event::Replace(_)
+            | Event::Round(_)
+            | Event::Other { .. }
+            | Event::Done(_) => None,
+        }
+    }
+}
+
+fn named(node: &Node) -> &str {
+    if node.title.is_empty() {
+        &node.kind
+    } else {
+        &node.title
+    }
+}
+
+/// An event for a guest; `None` for what the contract has no use for.
+pub(super) fn event(event: Event, service: &Inner) -> Option<wit::Event> {
+    Some(match event {
+        Event::Started => return None,
+        Event::Text(text) => wit::Event::Text(text),
+        Event::Replace(text) => wit::Event::Replace(text),
+        Event::Thought(text) => wit::Event::Thought(text),
+        Event::NodeStarted(node) => wit::Event::NodeStarted(wit_node(node)),
+        Event::NodeFinished(node) => wit::Event::NodeFinished(wit_node(node)),
+        Event::Round(round) => wit::Event::Other((
+            "round".into(),
+            json!({"id": round.id, "title": round.title, "begun": round.begun, "total": round.total, "finished": round.finished})
+                .to_string(),
+        )),
+        Event::Other { name, data } => wit::Event::Other((name, data.get().to_owned())),
+        Event::Done(done) => wit::Event::Done(answer(*done, service)),
+    })
+}
+
+fn wit_node(node: Node) -> wit::Node {
+    wit::Node {
+        elapsed_ms: node
+            .elapsed
+            .map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+        id: node.id,
+        kind: node.kind,
+        title: node.title,
+        status: node.status,
+        extra: "{}".into(),
+    }
+}
+
+/// The end of a run, for a guest: a conversation becomes a handle, and files lose their addresses.
+pub(super) fn answer(answer: Answer, service: &Inner) -> wit::Answer {
+    let mut extra = answer.extra;
+    if answer.truncated {
+        extra.insert("truncated".into(), true.into());
+    }
+    if answer.conversation_restarted {
+        extra.insert("conversation_restarted".into(), true.into());
+    }
+    let mut files = Value::Array(answer.files);
+    without_addresses(&mut files);
+    if files.as_array().is_some_and(|files| !files.is_empty()) {
+        extra.insert("files".into(), files);
+    }
+    let mut outputs = Value::Object(answer.outputs);
+    without_addresses(&mut outputs);
+    let mut extra = Value::Object(extra);
+    without_addresses(&mut extra);
+    wit::Answer {
+        status: answer.status.as_str().to_owned(),
+        text: answer.text,
+        outputs: outputs.to_string(),
+        files: Vec::new(),
+        usage: answer.usage.map(|usage| usage.to_string()),
+        conversation: answer.conversation.map(|id| {
+            service
+                .shared
+                .identities
+                .seal_conversation(&service.record, &id)
+        }),
+        extra: extra.to_string(),
+    }
+}
+
+/// Dify's file objects hold signed URLs into Dify. What a guest and a client may know of a file is what it is.
+fn without_addresses(value: &mut Value) {
+    match value {
+        Value::Object(object) if is_file(object) => {
+            object.retain(|key, _| {
+                matches!(
+                    key.as_str(),
+                    "type" | "filename" | "extension" | "mime_type" | "size"
+                )
+            });
+        }
+        Value::Object(object) => object.values_mut().for_each(without_addresses),
+        Value::Array(items) => items.iter_mut().for_each(without_addresses),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_file(object: &Map<String, Value>) -> bool {
+    object.get("dify_model_identity").and_then(Value::as_str) == Some("__dify__file__")
+        || (object.contains_key("transfer_method") && object.contains_key("url"))
+}
+
+/// Dify's failure, in the caller's words.
+pub(super) fn error(error: &Error) -> wit::Error {
+    match error {
+        Error::InvalidInputs(_) | Error::MissingQuery => {
+            wit::Error::InvalidArguments(error.caller())
+        }
+        other => wit::Error::Dify(wit::DifyError {
+            status: other.status(),
+            code: other.code().to_owned(),
+            message: other.caller(),
+            retryable: other.retryable(),
+            extra: "{}".into(),
+        }),
+    }
+}
+
+fn own(code: &str, message: &str, retryable: bool) -> wit::Error {
+    wit::Error::Dify(wit::DifyError {
+        status: 0,
+        code: code.into(),
+        message: message.into(),
+        retryable,
+        extra: "{}".into(),
+    })
+}
+
+/// There is no Dify to ask.
+pub(super) fn no_dify() -> wit::Error {
+    own(
+        "unreachable",
+        "This server knows no Dify. Its operator has to set one up.",
+        false,
+    )
+}
+
+/// The host's end of a run went away.
+pub(super) fn lost() -> wit::Error {
+    own(
+        "incomplete",
+        "The run was lost inside this server. Try again.",
+        true,
+    )
+}
+
+/// A guest asked for the end of a run that it had already been given.
+pub(super) fn over() -> wit::Error {
+    wit::Error::Failed("the run is over, and its answer was handed over before".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_loses_its_address_wherever_it_stands() {
+        let mut value = json!({"out": [{"dify_model_identity": "__dify__file__", "filename": "a.png",
+            "url": "http://api:5001/files/1?sign=x", "remote_url": "http://api"}], "n": 1});
+        without_addresses(&mut value);
+        assert_eq!(value, json!({"out": [{"filename": "a.png"}], "n": 1}));
+    }
+
+    #[test]
+    fn a_mode_without_nodes_still_moves() {
+        let mut messages = Messages::default();
+        assert!(
+            messages.of(&Event::Text("Hi".into())).is_some(),
+            "the first words are news"
+        );
+        assert!(
+            messages.of(&Event::Text(" there".into())).is_none(),
+            "the next ones are not"
+        );
+        assert!(messages.of(&Event::Text("x".repeat(TEXT_STEP))).is_some());
+    }
+}

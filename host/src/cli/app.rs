@@ -1,0 +1,210 @@
+//! `airlock app …`: each subcommand is one operation, sent to the running server or done here when none runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
+use super::{Global, door, output};
+use crate::ops::{Change, InputWords, Operation, Reply, Words};
+
+/// Operations on published apps. APP is an app's short name or id, as `airlock app list` shows them.
+#[derive(Debug, Subcommand)]
+pub enum AppCommand {
+    /// Register an app by its API key. It stays off until enabled.
+    #[command(
+        after_help = "Example:\n  printf %s \"$KEY\" | airlock app add -\n  airlock app add --key-file ./key --guest my-guest.wasm"
+    )]
+    Add(AddArgs),
+    /// List the apps.
+    #[command(after_help = "Example:\n  airlock app list --json")]
+    List,
+    /// Show one app: its tools, what a linter says of their descriptions, and with --reveal its addresses.
+    #[command(after_help = "Example:\n  airlock app show travel-chat --reveal")]
+    Show(ShowArgs),
+    /// Publish an app under its secret address, and print the address with the settings for each client.
+    #[command(after_help = "Example:\n  airlock app enable travel-chat")]
+    Enable(OneApp),
+    /// Take an app off: its address is dead at once, and comes back when the app is enabled again.
+    #[command(after_help = "Example:\n  airlock app disable travel-chat")]
+    Disable(OneApp),
+    /// Give an app a new address; the old one is dead at once, and for good.
+    #[command(after_help = "Example:\n  airlock app regenerate travel-chat")]
+    Regenerate(OneApp),
+    /// Set a tool's name, title and description, and each input's text or fixed value.
+    #[command(
+        after_help = "Example:\n  airlock app describe travel-chat --description 'Plans a trip. Use it for travel questions.' \\\n    --input topic='Where the trip goes' --pin style='\"short\"'"
+    )]
+    Describe(DescribeArgs),
+    /// Give an app another guest, or the built-in one again.
+    #[command(
+        after_help = "Example:\n  airlock app guest travel-chat my-guest.wasm\n  airlock app guest travel-chat --built-in"
+    )]
+    Guest(GuestArgs),
+    /// Forget an app: its key, its address and its texts.
+    #[command(after_help = "Example:\n  airlock app remove travel-chat")]
+    Remove(OneApp),
+}
+
+/// Options of `app add`.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// `-` reads the app's API key (app-…) from standard input. A key on a command line would show in process lists.
+    #[arg(value_name = "-", required_unless_present = "key_file", value_parser = ["-"])]
+    stdin: Option<String>,
+    /// Read the API key from this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
+    key_file: Option<PathBuf>,
+    /// Serve it with this guest instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    guest: Option<PathBuf>,
+}
+
+/// Options of `app show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The app.
+    app: String,
+    /// Print its addresses too. They are credentials.
+    #[arg(long)]
+    reveal: bool,
+}
+
+/// An app.
+#[derive(Debug, Args)]
+pub struct OneApp {
+    /// The app.
+    app: String,
+}
+
+/// Options of `app describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// The app.
+    app: String,
+    /// Which tool, by the guest's name or the published one; needed when the app has several.
+    #[arg(long)]
+    tool: Option<String>,
+    /// The tool's name, for AI clients: letters, digits, '_' and '-'. Empty: the guest's own.
+    #[arg(long)]
+    name: Option<String>,
+    /// The tool's name for people. Empty: the guest's own.
+    #[arg(long)]
+    title: Option<String>,
+    /// What the tool does and when to use it. Empty: the guest's own.
+    #[arg(long)]
+    description: Option<String>,
+    /// An input's text. Empty: the guest's own.
+    #[arg(long = "input", value_name = "NAME=TEXT", value_parser = pair)]
+    inputs: Vec<(String, String)>,
+    /// A fixed value for an input, in JSON; callers no longer see the input.
+    #[arg(long = "pin", value_name = "NAME=JSON", value_parser = pair)]
+    pins: Vec<(String, String)>,
+    /// Let callers set this input again.
+    #[arg(long = "unpin", value_name = "NAME")]
+    unpins: Vec<String>,
+}
+
+/// Options of `app guest`.
+#[derive(Debug, Args)]
+pub struct GuestArgs {
+    /// The app.
+    app: String,
+    /// The component.
+    #[arg(value_name = "FILE", required_unless_present = "built_in")]
+    file: Option<PathBuf>,
+    /// The guest that comes with Airlock.
+    #[arg(long, conflicts_with = "file")]
+    built_in: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Empty text takes the operator's words off again.
+fn change(text: String) -> Change<String> {
+    if text.is_empty() {
+        Change::Clear
+    } else {
+        Change::Set(text)
+    }
+}
+
+impl DescribeArgs {
+    fn operation(self) -> anyhow::Result<Operation> {
+        let mut inputs: BTreeMap<String, InputWords> = BTreeMap::new();
+        for (name, text) in self.inputs {
+            inputs.entry(name).or_default().description = change(text);
+        }
+        for (name, json) in self.pins {
+            let value = serde_json::from_str(&json).with_context(|| {
+                format!("--pin {name}: not JSON; a text needs quotes: --pin {name}='\"…\"'")
+            })?;
+            inputs.entry(name).or_default().pinned = Change::Set(value);
+        }
+        for name in self.unpins {
+            inputs.entry(name).or_default().pinned = Change::Clear;
+        }
+        let words = Words {
+            tool: self.tool,
+            name: self.name.map_or(Change::Keep, change),
+            title: self.title.map_or(Change::Keep, change),
+            description: self.description.map_or(Change::Keep, change),
+            inputs,
+        };
+        if words.changes_nothing() {
+            bail!("nothing to set: give --name, --title, --description, --input, --pin or --unpin");
+        }
+        Ok(Operation::Describe {
+            app: self.app,
+            words,
+        })
+    }
+}
+
+/// Reads a component, with a word on what is wrong with the file rather than with the guest.
+pub(super) fn read_component(file: &std::path::Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read the component {}", file.display()))
+}
+
+/// # Errors
+/// What the operation answered, or why it could not be asked.
+pub async fn run(global: &Global, command: AppCommand) -> anyhow::Result<()> {
+    let operation = match command {
+        AppCommand::Add(args) => {
+            let key = match &args.key_file {
+                Some(file) => std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read the key file {}", file.display()))?,
+                None => std::io::read_to_string(std::io::stdin())
+                    .context("cannot read the key from standard input")?,
+            };
+            let guest = args.guest.as_deref().map(read_component).transpose()?;
+            Operation::Add {
+                key: airlock_registry::Secret::new(key.trim().to_owned()),
+                guest,
+            }
+        }
+        AppCommand::List => Operation::List,
+        AppCommand::Show(args) => Operation::Show {
+            app: args.app,
+            reveal: args.reveal,
+        },
+        AppCommand::Enable(one) => Operation::Enable { app: one.app },
+        AppCommand::Disable(one) => Operation::Disable { app: one.app },
+        AppCommand::Regenerate(one) => Operation::Regenerate { app: one.app },
+        AppCommand::Describe(args) => args.operation()?,
+        AppCommand::Guest(args) => {
+            let component = args.file.as_deref().map(read_component).transpose()?;
+            Operation::SetGuest {
+                app: args.app,
+                component,
+            }
+        }
+        AppCommand::Remove(one) => Operation::Remove { app: one.app },
+    };
+    let reply: Reply = door::ask(&global.home, operation).await?;
+    output::print(&reply, global.json)
+}

@@ -1,0 +1,245 @@
+//! What an operator may set, by flag or by environment. Every setting has a default, or its absence has a meaning.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airlock_registry::Secret;
+use anyhow::Context;
+use clap::Args;
+use url::Url;
+
+/// The Dify beside us.
+#[derive(Debug, Clone, Args)]
+pub struct DifyArgs {
+    /// Dify's Service API: http://api:5001/v1 inside its compose network, http://HOST/v1 through its nginx.
+    #[arg(
+        id = "dify_url",
+        long = "dify-url",
+        env = "DIFY_URL",
+        value_name = "URL"
+    )]
+    pub url: Option<String>,
+}
+
+impl DifyArgs {
+    /// The base of Dify's Service API, where one is set.
+    ///
+    /// # Errors
+    /// When the URL is not one that a Dify can have.
+    pub fn base(&self) -> anyhow::Result<Option<Url>> {
+        // A variable that is set to nothing is not set: compose files write it so.
+        let url = self
+            .url
+            .as_deref()
+            .map(str::trim)
+            .filter(|url| !url.is_empty());
+        url.map(|url| airlock_dify::parse_base(url).context("DIFY_URL"))
+            .transpose()
+    }
+}
+
+/// Where a server is, as its clients see it.
+#[derive(Debug, Clone, Args)]
+pub struct PlaceArgs {
+    /// Where to listen for MCP clients.
+    #[arg(
+        long,
+        env = "AIRLOCK_LISTEN",
+        default_value = "127.0.0.1:8808",
+        value_name = "ADDR:PORT"
+    )]
+    pub listen: SocketAddr,
+    /// The address under which the internet reaches this server; printed addresses begin with it.
+    #[arg(long, env = "AIRLOCK_PUBLIC_URL", value_name = "URL", value_parser = optional_url)]
+    pub public_url: Option<Url>,
+    /// The address under which other containers reach this server, http://airlock:8808 in the compose overlay.
+    #[arg(long, env = "AIRLOCK_INSIDE_URL", value_name = "URL", value_parser = optional_url)]
+    pub inside_url: Option<Url>,
+}
+
+fn optional_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" if url.query().is_none() && url.fragment().is_none() => Ok(url),
+        _ => Err("write http:// or https://, a host, and a path if need be".into()),
+    }
+}
+
+/// What a command knows of the server it stands in for: the environment alone, since flags are the server's.
+#[derive(Debug, Clone, clap::Parser)]
+pub struct Surroundings {
+    /// The Dify beside us.
+    #[command(flatten)]
+    pub dify: DifyArgs,
+    /// Where the server would be.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// The master key, when it is not to stand in the home.
+    #[arg(long, env = "AIRLOCK_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Reads the environment; ends the process with the reason where a variable does not fit.
+    #[must_use]
+    pub fn from_env() -> Self {
+        <Self as clap::Parser>::parse_from(["airlock"])
+    }
+}
+
+/// Settings of `airlock serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Where it is reached.
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Web origins whose pages may call, separated by commas. Clients that are no browsers send none.
+    #[arg(
+        long,
+        env = "AIRLOCK_ALLOWED_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub allowed_origins: Vec<String>,
+    /// Host names that requests may be addressed to, beside localhost and those of the URLs above.
+    #[arg(
+        long,
+        env = "AIRLOCK_ALLOWED_HOSTS",
+        value_delimiter = ',',
+        value_name = "HOST"
+    )]
+    pub allowed_hosts: Vec<String>,
+    /// The Dify beside it.
+    #[command(flatten)]
+    pub dify: DifyArgs,
+    /// API keys of apps to register at start, separated by commas. They are registered off.
+    #[arg(long, env = "DIFY_APP_KEYS", hide_env_values = true, value_delimiter = ',', value_name = "KEY", value_parser = secret)]
+    pub app_keys: Vec<Secret>,
+    /// A file with such keys, one a line; lines that begin with # are skipped.
+    #[arg(long, env = "DIFY_APP_KEYS_FILE", value_name = "FILE")]
+    pub app_keys_file: Option<PathBuf>,
+    /// `all` enables the apps of these keys as well, and prints their addresses.
+    #[arg(long, env = "AIRLOCK_ENABLE", value_name = "all", value_parser = ["all"])]
+    pub enable: Option<String>,
+    /// The master key, when it is not to stand in the home.
+    #[arg(long, env = "AIRLOCK_MASTER_KEY_FILE", value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// The bounds.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// The bounds that an operator may want to move. The units are in the names' help.
+#[derive(Debug, Clone, Args)]
+pub struct LimitArgs {
+    /// Calls running in Dify at one time. Dify's default container takes 10 connections in all.
+    #[arg(
+        long,
+        env = "AIRLOCK_DIFY_IN_FLIGHT",
+        default_value_t = 6,
+        value_name = "N"
+    )]
+    pub dify_in_flight: usize,
+    /// The same for one app.
+    #[arg(
+        long,
+        env = "AIRLOCK_DIFY_PER_APP",
+        default_value_t = 3,
+        value_name = "N"
+    )]
+    pub dify_per_app: usize,
+    /// Seconds after which a call is ended. Dify ends its own runs after 1,200.
+    #[arg(
+        long,
+        env = "AIRLOCK_CALL_DEADLINE",
+        default_value_t = 1_260,
+        value_name = "SECONDS"
+    )]
+    pub call_deadline: u64,
+    /// Calls of one app that may run or wait at one time.
+    #[arg(
+        long,
+        env = "AIRLOCK_CALLS_PER_APP",
+        default_value_t = 32,
+        value_name = "N"
+    )]
+    pub calls_per_app: usize,
+    /// MiB of memory that one call's guest may use.
+    #[arg(
+        long,
+        env = "AIRLOCK_GUEST_MEMORY",
+        default_value_t = 64,
+        value_name = "MIB"
+    )]
+    pub guest_memory: usize,
+    /// Milliseconds that one call's guest may compute; waiting is not counted.
+    #[arg(
+        long,
+        env = "AIRLOCK_GUEST_CPU",
+        default_value_t = 2_000,
+        value_name = "MS"
+    )]
+    pub guest_cpu: u64,
+    /// Seconds that a call goes on after an older client (before 2026-07-28) has hung up.
+    #[arg(
+        long,
+        env = "AIRLOCK_HANGUP_GRACE",
+        default_value_t = 10,
+        value_name = "SECONDS"
+    )]
+    pub hangup_grace: u64,
+}
+
+/// clap hands every flag's text to a parser; this one never fails, and its result cannot be printed.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.trim().to_owned()))
+}
+
+impl LimitArgs {
+    /// The bounds of one call's guest.
+    #[must_use]
+    pub fn guest(&self) -> airlock_sandbox::Limits {
+        airlock_sandbox::Limits {
+            cpu: Duration::from_millis(self.guest_cpu),
+            deadline: Duration::from_secs(self.call_deadline),
+            memory: self.guest_memory.saturating_mul(1 << 20),
+            ..airlock_sandbox::Limits::default()
+        }
+    }
+}
+
+impl Default for LimitArgs {
+    /// The defaults above, for whoever builds a server without a command line.
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            limits: LimitArgs,
+        }
+        // The environment of a test or a demo has its say, as it has in `serve`.
+        <Defaults as clap::Parser>::parse_from(["airlock"]).limits
+    }
+}
+
+impl ServeArgs {
+    /// All keys that the environment names, in order, each once.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn keys(&self) -> anyhow::Result<Vec<Secret>> {
+        let mut keys = self.app_keys.clone();
+        if let Some(file) = &self.app_keys_file {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("DIFY_APP_KEYS_FILE: cannot read {}", file.display()))?;
+            let lines = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with('#'));
+            keys.extend(lines.map(|line| Secret::new(line.to_owned())));
+        }
+        let mut seen = std::collections::HashSet::new();
+        keys.retain(|key| !key.expose().is_empty() && seen.insert(key.expose().to_owned()));
+        Ok(keys)
+    }
+}

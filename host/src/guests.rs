@@ -1,0 +1,161 @@
+//! The guests of this process: the one built in and those in the registry, compiled when first needed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use airlock_registry::{Digest, Registry};
+use airlock_sandbox::{
+    Component, Engine, EngineConfig, EngineError, Failure, Limits, Refusal, wit,
+};
+use tokio::sync::OnceCell;
+
+use crate::publish::{Manifest, ManifestFault};
+
+/// The guest that serves any app from its form alone, as `make guests` built it.
+static BUILT_IN: &[u8] = include_bytes!(env!("AIRLOCK_DEFAULT_GUEST_PATH"));
+
+static BUILT_IN_DIGEST: LazyLock<Digest> = LazyLock::new(|| Digest::of(BUILT_IN));
+
+/// The digest of the component that serves an app.
+#[must_use]
+pub fn digest(guest: Option<Digest>) -> Digest {
+    guest.unwrap_or(*BUILT_IN_DIGEST)
+}
+
+/// A guest that cannot be had, or cannot say what it offers.
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    /// No engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A component that Airlock does not take.
+    #[error("the guest is refused: {0}")]
+    Refused(#[from] Refusal),
+    /// The registry has no such component.
+    #[error(
+        "the registry lacks the component {0}; give the app its guest again with `airlock app guest`"
+    )]
+    Missing(Digest),
+    /// The registry could not be read.
+    #[error(transparent)]
+    Registry(#[from] airlock_registry::Error),
+    /// `describe` came to no answer.
+    #[error("the guest could not describe this app: {0}")]
+    Describe(#[from] Failure),
+    /// The guest's answer is that it cannot serve this app.
+    #[error("the guest does not serve this app: {0}")]
+    Unserved(String),
+    /// It described something that cannot be published.
+    #[error("what the guest describes cannot be published: {0}")]
+    Manifest(#[from] ManifestFault),
+    /// A fault of Airlock's.
+    #[error("the guest could not be loaded: {0}")]
+    Internal(String),
+}
+
+/// Compiled guests, and the engine, which starts with the first of them.
+pub struct Guests {
+    config: EngineConfig,
+    engine: OnceCell<Engine>,
+    loaded: Mutex<HashMap<Digest, Arc<OnceCell<Component>>>>,
+}
+
+impl Guests {
+    /// Nothing is started yet: `airlock app list` needs no engine.
+    #[must_use]
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            config,
+            engine: OnceCell::new(),
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// When it cannot be started here.
+    pub async fn engine(&self) -> Result<&Engine, GuestError> {
+        let config = self.config.clone();
+        self.engine
+            .get_or_try_init(|| async move { Ok(blocking(move || Engine::start(&config)).await??) })
+            .await
+    }
+
+    /// The compiled guest; compiled now if it is not yet. Callers that come meanwhile wait for the same compilation.
+    ///
+    /// # Errors
+    /// [`GuestError`].
+    pub async fn component(
+        &self,
+        registry: &Registry,
+        guest: Option<Digest>,
+    ) -> Result<Component, GuestError> {
+        let digest = digest(guest);
+        let cell = Arc::clone(self.lock().entry(digest).or_default());
+        let component = cell
+            .get_or_try_init(|| async {
+                let bytes = match guest {
+                    None => BUILT_IN.to_vec(),
+                    Some(digest) => registry
+                        .component(&digest)
+                        .await?
+                        .ok_or(GuestError::Missing(digest))?,
+                };
+                self.compile(bytes).await
+            })
+            .await?;
+        Ok(component.clone())
+    }
+
+    /// Compiles a component that is not in the registry (yet).
+    ///
+    /// # Errors
+    /// [`GuestError::Refused`], with what its author can do.
+    pub async fn compile(&self, bytes: Vec<u8>) -> Result<Component, GuestError> {
+        let engine = self.engine().await?.clone();
+        Ok(blocking(move || Component::load(&engine, &bytes)).await??)
+    }
+
+    /// Lets go of compiled guests that no app uses any more.
+    pub fn retain(&self, used: impl Fn(&Digest) -> bool) {
+        self.lock()
+            .retain(|digest, _| *digest == *BUILT_IN_DIGEST || used(digest));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<OnceCell<Component>>>> {
+        // A map of cells stays usable whatever happened while it was held.
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The bytes of the guest that is built in, for who wants to inspect it.
+#[must_use]
+pub fn built_in() -> &'static [u8] {
+    BUILT_IN
+}
+
+/// Asks a guest which tools serve `app`, and checks the answer.
+///
+/// # Errors
+/// [`GuestError`]: nothing of a faulty answer is kept.
+pub async fn describe(component: &Component, app: wit::App) -> Result<Manifest, GuestError> {
+    match component
+        .describe(Arc::new(app), &Limits::describe())
+        .await?
+    {
+        Ok(manifest) => Ok(Manifest::from_guest(manifest)?),
+        Err(error) => Err(GuestError::Unserved(crate::call::outcome::guest_words(
+            &error,
+        ))),
+    }
+}
+
+/// Compiling takes from a tenth of a second to many seconds: never on a thread that serves requests.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, GuestError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| GuestError::Internal(error.to_string()))
+}

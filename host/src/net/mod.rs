@@ -1,0 +1,12 @@
+//! The data plane: from a connection to an app's service.
+//!
+//! * [`accept`]: connections, bounded in number and in what they may send before they are read.
+//! * [`door`]: one request: health, or the guards, the lease of its address, and MCP.
+//! * [`health`]: asking a server on this machine whether it is ready.
+
+pub mod accept;
+pub mod door;
+pub mod health;
+
+pub use accept::{accept, drain};
+pub use door::Door;

@@ -1,0 +1,88 @@
+//! Why an operation was not done.
+
+use http::StatusCode;
+
+use crate::guests::GuestError;
+use crate::publish::published::OverlayFault;
+
+/// An operation that was not done. The text says what happened and what to do next, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpError {
+    /// The registry's answer.
+    #[error(transparent)]
+    Registry(#[from] airlock_registry::Error),
+    /// No Dify is configured.
+    #[error(
+        "no Dify is known: set DIFY_URL (http://api:5001/v1 inside Dify's compose network, http://HOST/v1 through its nginx)"
+    )]
+    NoDify,
+    /// A text that is no app key.
+    #[error(transparent)]
+    Key(#[from] airlock_dify::KeyError),
+    /// Dify's answer, in words for the log.
+    #[error("{0}")]
+    Dify(String),
+    /// The guest cannot serve.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// Words that cannot be published.
+    #[error(transparent)]
+    Overlay(#[from] OverlayFault),
+    /// Words for a tool that is not there.
+    #[error("this app has no tool {wanted:?}; it has: {known}")]
+    NoTool {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+    /// Which of several tools?
+    #[error("this app has several tools ({0}): say which one with --tool")]
+    WhichTool(String),
+    /// Words for an input that is not there.
+    #[error("tool {tool:?} has no input {input:?}; it has: {known}")]
+    NoInput {
+        /// The tool.
+        tool: String,
+        /// What was asked for.
+        input: String,
+        /// What there is.
+        known: String,
+    },
+    /// What the registry holds is in another shape.
+    #[error("what is stored of this app cannot be read ({0}); remove it and add it again")]
+    Stored(String),
+}
+
+impl OpError {
+    /// The status of the admin API's answer.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        use airlock_registry::Error as Registry;
+        match self {
+            Self::Registry(error) => match error {
+                Registry::UnknownApp => StatusCode::NOT_FOUND,
+                Registry::Ambiguous { .. } | Registry::Changed | Registry::NoAddress => {
+                    StatusCode::CONFLICT
+                }
+                Registry::BadAppKey
+                | Registry::TooLarge { .. }
+                | Registry::TooMany { .. }
+                | Registry::TooDeep { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+                Registry::DamagedComponent(_) | Registry::Unsealable | Registry::Storage(_) => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
+                Registry::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            Self::Dify(_) => StatusCode::BAD_GATEWAY,
+            Self::NoDify
+            | Self::Key(_)
+            | Self::Guest(_)
+            | Self::Overlay(_)
+            | Self::NoTool { .. }
+            | Self::WhichTool(_)
+            | Self::NoInput { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Stored(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What an operator can do. Each operation is one function, whoever asks for it: the CLI, the REST API, the pages.
+//!
+//! * [`Operation`] and [`Reply`]: the question and the answer, as they cross `admin.sock`.
+//! * [`Operations`]: does them, on the registry, Dify and the guests.
+//! * [`OpError`]: why one was not done.
+
+pub mod describe;
+pub mod error;
+pub mod operations;
+pub mod view;
+pub mod wire;
+
+pub use error::OpError;
+pub use operations::Operations;
+pub use view::{AppView, InputView, ToolView};
+pub use wire::{Change, InputWords, Operation, Reply, Words};

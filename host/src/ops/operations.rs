@@ -1,0 +1,223 @@
+//! The operations, done.
+
+use std::sync::Arc;
+
+use airlock_dify::{AppKey, Dify};
+use airlock_registry::{AppRecord, Described, Digest, NewApp, Registry, Secret};
+
+use super::error::OpError;
+use super::view::AppView;
+use super::wire::{Operation, Reply};
+use crate::addresses::Bases;
+use crate::facts::{Facts, described_by};
+use crate::guests::{self, Guests};
+
+/// Everything an operation needs. The running server has one; so has the CLI when no server runs.
+pub struct Operations {
+    /// Which apps are published.
+    pub registry: Arc<Registry>,
+    /// The compiled guests.
+    pub guests: Arc<Guests>,
+    /// The Dify beside us, where one is configured.
+    pub dify: Option<Dify>,
+    /// Where this server is reached.
+    pub bases: Bases,
+    /// How a client on this host starts Airlock, for the bridge over standard input and output.
+    pub program: String,
+}
+
+impl Operations {
+    /// Does one operation. When it returns, everything it changes has changed: the old address of an app is dead, and
+    /// what ran on it has been told.
+    ///
+    /// # Errors
+    /// [`OpError`]; nothing was changed then.
+    pub async fn execute(&self, operation: Operation) -> Result<Reply, OpError> {
+        match operation {
+            Operation::Status => Ok(self.status()),
+            Operation::List => {
+                let snapshot = self.registry.snapshot();
+                Ok(Reply::Apps {
+                    apps: snapshot.apps().map(|app| AppView::new(app)).collect(),
+                })
+            }
+            Operation::Show { app, reveal } => {
+                let app = self.find(&app)?;
+                let address = if reveal {
+                    self.registry.address(&app.id)?
+                } else {
+                    None
+                };
+                self.one(&app, address.as_ref())
+            }
+            Operation::Add { key, guest } => self.add(key, guest).await,
+            Operation::Enable { app } => {
+                let id = self.find(&app)?.id.clone();
+                let address = self.registry.enable(&id).await?;
+                let app = self.find(id.as_str())?;
+                self.one(&app, Some(&address))
+            }
+            Operation::Disable { app } => {
+                let app = self.registry.disable(&self.find(&app)?.id).await?;
+                self.one(&app, None)
+            }
+            Operation::Regenerate { app } => {
+                let id = self.find(&app)?.id.clone();
+                let address = self.registry.regenerate(&id).await?;
+                let app = self.find(id.as_str())?;
+                self.one(&app, Some(&address))
+            }
+            Operation::Describe { app, words } => {
+                let app = self.find(&app)?;
+                let overlay = super::describe::overlay(&app, words)?;
+                let app = self.registry.set_overlay(&app.id, overlay).await?;
+                self.one(&app, None)
+            }
+            Operation::SetGuest { app, component } => {
+                let app = self.find(&app)?;
+                self.set_guest(&app, component).await
+            }
+            Operation::Remove { app } => {
+                let app = self.find(&app)?;
+                self.registry.remove(&app.id).await?;
+                self.forget_unused();
+                Ok(Reply::Removed {
+                    removed: app.slug.clone(),
+                })
+            }
+        }
+    }
+
+    fn status(&self) -> Reply {
+        let snapshot = self.registry.snapshot();
+        Reply::Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            enabled: snapshot.apps().filter(|app| app.enabled).count(),
+            apps: snapshot.len(),
+        }
+    }
+
+    fn find(&self, word: &str) -> Result<Arc<AppRecord>, OpError> {
+        Ok(Arc::clone(self.registry.snapshot().find(word)?))
+    }
+
+    fn one(&self, app: &AppRecord, address: Option<&Secret>) -> Result<Reply, OpError> {
+        let mut view = AppView::new(app);
+        if let Some(address) = address {
+            let addresses = self.bases.addresses(address.expose());
+            view.snippets = addresses.snippets(&app.slug, &self.program);
+            view.addresses = Some(addresses);
+        }
+        Ok(Reply::App { app: view })
+    }
+
+    /// Asks Dify what the app is and its guest what it offers, and registers it, off.
+    async fn add(&self, key: Secret, guest: Option<Vec<u8>>) -> Result<Reply, OpError> {
+        let app_key: AppKey = key.expose().parse()?;
+        if let Some(app) = self.registry.snapshot().by_app_key(&key) {
+            return Ok(Reply::Added {
+                app: AppView::new(app),
+                existed: true,
+            });
+        }
+        let dify = self.dify.as_ref().ok_or(OpError::NoDify)?;
+        let facts: Facts = dify
+            .app(app_key)
+            .facts()
+            .await
+            .map_err(|error| OpError::Dify(error.operator()))?
+            .into();
+        let component = match &guest {
+            Some(bytes) => self.guests.compile(bytes.clone()).await?,
+            None => self.guests.component(&self.registry, None).await?,
+        };
+        let app = facts.app(&Default::default());
+        let by = described_by(&guests::digest(guest.as_deref().map(Digest::of)), &app);
+        let manifest = guests::describe(&component, app).await?;
+        let added = self
+            .registry
+            .add(NewApp {
+                key,
+                facts: facts.stored(),
+                guest,
+                described: described(&manifest, by),
+                settings: Default::default(),
+            })
+            .await?;
+        Ok(Reply::Added {
+            app: AppView::new(&added.app),
+            existed: added.existed,
+        })
+    }
+
+    /// The new component is compiled and has described the app before anything changes.
+    async fn set_guest(
+        &self,
+        app: &AppRecord,
+        component: Option<Vec<u8>>,
+    ) -> Result<Reply, OpError> {
+        let compiled = match &component {
+            Some(bytes) => self.guests.compile(bytes.clone()).await?,
+            None => self.guests.component(&self.registry, None).await?,
+        };
+        let facts = Facts::of(app).map_err(|error| OpError::Stored(error.to_string()))?;
+        let told = facts.app(&app.settings);
+        let by = described_by(&guests::digest(component.as_deref().map(Digest::of)), &told);
+        let manifest = guests::describe(&compiled, told).await?;
+        let app = self
+            .registry
+            .set_guest(app, component, described(&manifest, by))
+            .await?;
+        self.forget_unused();
+        self.one(&app, None)
+    }
+
+    /// Has every app described again whose guest or facts are not those of its stored manifest: after an update of
+    /// Airlock, for instance. Asks no Dify. An app that fails keeps what it has, and the log says so.
+    pub async fn describe_outdated(&self) {
+        for app in self.registry.snapshot().apps() {
+            let Ok(facts) = Facts::of(app) else {
+                tracing::warn!(app = %app.slug, "the stored facts of this app cannot be read; remove it and add it again");
+                continue;
+            };
+            let told = facts.app(&app.settings);
+            let by = described_by(&guests::digest(app.guest), &told);
+            if by == app.described_by {
+                continue;
+            }
+            if let Err(error) = self.describe_again(app, &facts, by).await {
+                tracing::warn!(app = %app.slug, %error, "this app keeps its old description");
+            }
+        }
+    }
+
+    async fn describe_again(
+        &self,
+        app: &AppRecord,
+        facts: &Facts,
+        by: String,
+    ) -> Result<(), OpError> {
+        let component = self.guests.component(&self.registry, app.guest).await?;
+        let manifest = guests::describe(&component, facts.app(&app.settings)).await?;
+        self.registry
+            .set_facts(app, facts.stored(), described(&manifest, by))
+            .await?;
+        Ok(())
+    }
+
+    fn forget_unused(&self) {
+        let snapshot = self.registry.snapshot();
+        self.guests.retain(|digest| {
+            snapshot
+                .apps()
+                .any(|app| app.guest.as_ref() == Some(digest))
+        });
+    }
+}
+
+fn described(manifest: &crate::publish::Manifest, by: String) -> Described {
+    Described {
+        manifest: serde_json::to_value(manifest).expect("a manifest is plain data"),
+        by,
+    }
+}

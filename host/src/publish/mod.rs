@@ -1,0 +1,12 @@
+//! From form to tool: what a guest describes, what the operator lays over it, what clients see.
+//!
+//! `facts` (Dify's) → [`crate::ops`] runs the guest's `describe` → [`Manifest`] (checked, stored) → [`Published`]
+//! (the operator's overlay applied, schemas compiled).
+
+pub mod lint;
+pub mod manifest;
+pub mod published;
+pub mod schema;
+
+pub use manifest::{Manifest, ManifestFault, Tool};
+pub use published::{Published, PublishedTool};

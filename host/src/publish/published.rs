@@ -1,0 +1,363 @@
+//! What clients see of an app: the guest's manifest with the operator's overlay on it, ready to serve.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use airlock_registry::Overlay;
+use jsonschema::Validator;
+use serde_json::{Map, Value};
+
+use super::manifest::{Manifest, Tool, is_tool_name};
+use super::{lint, schema};
+
+/// One tool as it is published.
+#[derive(Debug)]
+pub struct PublishedTool {
+    /// The guest's name for it.
+    pub guest_name: String,
+    /// The tool object of `tools/list`, in the newest shape; older versions are cut from it.
+    pub json: Map<String, Value>,
+    /// Client capabilities without which the call is refused.
+    pub requires: Vec<String>,
+    input: Validator,
+    output: Option<Validator>,
+    pins: Map<String, Value>,
+}
+
+impl PublishedTool {
+    /// Checks a call's arguments against the published schema and adds the operator's pinned values.
+    ///
+    /// # Errors
+    /// Words that name each wrong field.
+    pub fn arguments(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
+        let value = Value::Object(arguments);
+        if let Some(findings) = schema::findings(&self.input, &value) {
+            return Err(findings);
+        }
+        let Value::Object(mut arguments) = value else {
+            return Err("the arguments must be an object".into());
+        };
+        for (name, value) in &self.pins {
+            arguments.insert(name.clone(), value.clone());
+        }
+        Ok(arguments)
+    }
+
+    /// Does a structured result keep the promise of the tool's output schema? `None` when it does, or none was made.
+    #[must_use]
+    pub fn broken_promise(&self, structured: Option<&Value>) -> Option<String> {
+        let output = self.output.as_ref()?;
+        match structured {
+            Some(value) => schema::findings(output, value),
+            None => Some("a structured result is missing".into()),
+        }
+    }
+}
+
+/// Everything that clients see of an app.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// MCP's `instructions`.
+    pub instructions: Option<String>,
+    /// In the guest's order.
+    pub tools: Vec<PublishedTool>,
+    /// What of the overlay fits nothing any more, a sentence each. It is kept: the form may come back.
+    pub unmatched: Vec<String>,
+    by_name: HashMap<String, usize>,
+}
+
+/// An overlay that cannot be published. The text names the field to change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OverlayFault {
+    /// A name that clients refuse.
+    #[error("tool name {0:?} must be 1 to 64 letters, digits, '_' or '-'")]
+    Name(String),
+    /// Two tools of a name.
+    #[error("two tools would be named {0:?}")]
+    Twice(String),
+    /// A pinned value that the input does not take.
+    #[error("the value pinned to input {property:?} of tool {tool:?} does not fit: {why}")]
+    Pin {
+        /// The tool, in the guest's name.
+        tool: String,
+        /// The input.
+        property: String,
+        /// The validator's words.
+        why: String,
+    },
+    /// A schema that does not compile with the overlay on it.
+    #[error("tool {tool:?} has no usable schema: {why}")]
+    Schema {
+        /// The tool, in the guest's name.
+        tool: String,
+        /// The compiler's words.
+        why: String,
+    },
+}
+
+impl Published {
+    /// Lays `overlay` over `manifest`.
+    ///
+    /// # Errors
+    /// The first fault of the overlay; nothing is published of a faulty one.
+    pub fn new(manifest: &Manifest, overlay: &Overlay) -> Result<Self, OverlayFault> {
+        let mut published = Self {
+            instructions: manifest.instructions.clone(),
+            ..Self::default()
+        };
+        for (index, tool) in manifest.tools.iter().enumerate() {
+            let (name, tool) = published.lay_over(tool, overlay)?;
+            if published.by_name.insert(name.clone(), index).is_some() {
+                return Err(OverlayFault::Twice(name));
+            }
+            published.tools.push(tool);
+        }
+        let known: HashSet<&str> = manifest
+            .tools
+            .iter()
+            .map(|tool| tool.name.as_str())
+            .collect();
+        for name in overlay
+            .tools
+            .keys()
+            .filter(|name| !known.contains(name.as_str()))
+        {
+            published.unmatched.push(format!(
+                "the guest has no tool {name:?} any more; its texts are kept"
+            ));
+        }
+        Ok(published)
+    }
+
+    /// The tool of this published name.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&PublishedTool> {
+        self.by_name
+            .get(name)
+            .and_then(|index| self.tools.get(*index))
+    }
+
+    /// What an AI could not use about these tools, a sentence each.
+    #[must_use]
+    pub fn lint(&self) -> Vec<String> {
+        let text = |tool: &PublishedTool, key| {
+            tool.json
+                .get(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        self.tools
+            .iter()
+            .flat_map(|tool| {
+                let empty = Map::new();
+                let schema = tool
+                    .json
+                    .get("inputSchema")
+                    .and_then(Value::as_object)
+                    .unwrap_or(&empty);
+                lint::tool(&text(tool, "name"), &text(tool, "description"), schema)
+            })
+            .collect()
+    }
+
+    fn lay_over(
+        &mut self,
+        tool: &Tool,
+        overlay: &Overlay,
+    ) -> Result<(String, PublishedTool), OverlayFault> {
+        let words = overlay.tools.get(&tool.name).cloned().unwrap_or_default();
+        let name = words.name.unwrap_or_else(|| tool.name.clone());
+        if !is_tool_name(&name) {
+            return Err(OverlayFault::Name(name));
+        }
+        let mut input_schema = tool.input_schema.clone();
+        let mut pins = Map::new();
+        let mut pinned = BTreeMap::new();
+        for (property, words) in words.properties {
+            let Some(Value::Object(schema)) = property_mut(&mut input_schema, &property) else {
+                self.unmatched.push(format!(
+                    "tool {:?} has no input {property:?} any more; its texts are kept",
+                    tool.name
+                ));
+                continue;
+            };
+            if let Some(text) = words.description {
+                schema.insert("description".into(), text.into());
+            }
+            if let Some(value) = words.pinned {
+                pinned.insert(property, (schema.clone(), value));
+            }
+        }
+        for (property, (schema, value)) in pinned {
+            check_pin(&tool.name, &property, &schema, &value)?;
+            hide(&mut input_schema, &property);
+            pins.insert(property, value);
+        }
+        let compile = |schema: &Map<String, Value>| {
+            schema::compile(schema).map_err(|why| OverlayFault::Schema {
+                tool: tool.name.clone(),
+                why,
+            })
+        };
+        let published = PublishedTool {
+            guest_name: tool.name.clone(),
+            input: compile(&input_schema)?,
+            output: tool.output_schema.as_ref().map(compile).transpose()?,
+            requires: tool.requires.clone(),
+            pins,
+            json: tool_json(tool, &name, words.title, words.description, input_schema),
+        };
+        Ok((name, published))
+    }
+}
+
+/// The tool object, in the order in which the specification lists its members.
+fn tool_json(
+    tool: &Tool,
+    name: &str,
+    title: Option<String>,
+    description: Option<String>,
+    input_schema: Map<String, Value>,
+) -> Map<String, Value> {
+    let mut json = Map::new();
+    json.insert("name".into(), name.into());
+    if let Some(title) = title.or_else(|| tool.title.clone()) {
+        json.insert("title".into(), title.into());
+    }
+    json.insert(
+        "description".into(),
+        description
+            .unwrap_or_else(|| tool.description.clone())
+            .into(),
+    );
+    json.insert("inputSchema".into(), input_schema.into());
+    if let Some(schema) = &tool.output_schema {
+        json.insert("outputSchema".into(), schema.clone().into());
+    }
+    if let Some(annotations) = &tool.annotations {
+        json.insert("annotations".into(), annotations.clone().into());
+    }
+    for (key, value) in &tool.extra {
+        // What the contract has a field for is said there.
+        json.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    json
+}
+
+fn property_mut<'a>(schema: &'a mut Map<String, Value>, property: &str) -> Option<&'a mut Value> {
+    schema
+        .get_mut("properties")?
+        .as_object_mut()?
+        .get_mut(property)
+}
+
+/// Takes a pinned property out of the schema: the caller neither sees nor sends it.
+fn hide(schema: &mut Map<String, Value>, property: &str) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.shift_remove(property);
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name.as_str() != Some(property));
+    }
+}
+
+fn check_pin(
+    tool: &str,
+    property: &str,
+    schema: &Map<String, Value>,
+    value: &Value,
+) -> Result<(), OverlayFault> {
+    let why = match schema::compile(schema) {
+        Ok(validator) => schema::findings(&validator, value),
+        Err(why) => Some(why),
+    };
+    why.map_or(Ok(()), |why| {
+        Err(OverlayFault::Pin {
+            tool: tool.into(),
+            property: property.into(),
+            why,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use airlock_registry::{PropertyOverlay, ToolOverlay};
+    use serde_json::json;
+
+    use super::*;
+
+    fn manifest() -> Manifest {
+        serde_json::from_value(json!({
+            "tools": [{
+                "name": "ask",
+                "description": "Asks.",
+                "input_schema": {
+                    "type": "object",
+                    "properties": {"q": {"type": "string"}, "lang": {"type": "string", "enum": ["en", "zh"]}},
+                    "required": ["q", "lang"],
+                    "additionalProperties": false
+                }
+            }]
+        }))
+        .expect("a manifest")
+    }
+
+    fn overlay(properties: &[(&str, PropertyOverlay)]) -> Overlay {
+        let properties = properties
+            .iter()
+            .map(|(name, words)| ((*name).to_owned(), words.clone()))
+            .collect();
+        let tool = ToolOverlay {
+            name: Some("ask_travel".into()),
+            title: Some("Ask".into()),
+            description: None,
+            properties,
+        };
+        Overlay {
+            tools: [("ask".to_owned(), tool)].into(),
+        }
+    }
+
+    fn pin(value: Value) -> PropertyOverlay {
+        PropertyOverlay {
+            description: None,
+            pinned: Some(value),
+        }
+    }
+
+    #[test]
+    fn a_pinned_input_leaves_the_schema_and_reaches_the_guest() {
+        let published = Published::new(&manifest(), &overlay(&[("lang", pin(json!("zh")))]))
+            .expect("a good overlay");
+        let tool = published.tool("ask_travel").expect("the operator's name");
+        assert_eq!(tool.guest_name, "ask");
+        let schema = &tool.json["inputSchema"];
+        assert_eq!(schema["required"], json!(["q"]));
+        assert!(schema["properties"].get("lang").is_none());
+        let arguments = json!({"q": "hi"}).as_object().expect("an object").clone();
+        assert_eq!(tool.arguments(arguments).expect("they fit")["lang"], "zh");
+        let smuggled = json!({"q": "hi", "lang": "en"})
+            .as_object()
+            .expect("an object")
+            .clone();
+        assert!(
+            tool.arguments(smuggled).is_err(),
+            "a caller cannot set what is pinned"
+        );
+    }
+
+    #[test]
+    fn a_pin_must_fit_the_input() {
+        let fault = Published::new(&manifest(), &overlay(&[("lang", pin(json!("fr")))]));
+        assert!(matches!(fault, Err(OverlayFault::Pin { .. })));
+    }
+
+    #[test]
+    fn an_overlay_that_fits_nothing_is_reported_and_not_dropped() {
+        let published = Published::new(&manifest(), &overlay(&[("gone", pin(json!(1)))]))
+            .expect("still published");
+        assert_eq!(published.unmatched.len(), 1);
+        assert!(published.unmatched[0].contains("gone"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Builds everything once, in the order in which things depend on one another, and runs it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlock_dify::Dify;
+use airlock_mcp::{Guard, GuardConfig, Mcp};
+use airlock_registry::{Home, MasterKey, Purpose, Registry};
+use airlock_sandbox::EngineConfig;
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::addresses::Bases;
+use crate::admin;
+use crate::call::identity::Identities;
+use crate::call::{Services, Shared};
+use crate::config::LimitArgs;
+use crate::guests::Guests;
+use crate::net::{self, Door};
+use crate::ops::Operations;
+
+/// What a server is built from.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The directory that holds everything it keeps.
+    pub home: PathBuf,
+    /// Where to listen for clients; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Its addresses on the internet, and inside the compose network.
+    pub public_url: Option<Url>,
+    /// See `public_url`.
+    pub inside_url: Option<Url>,
+    /// Web origins that may call.
+    pub allowed_origins: Vec<String>,
+    /// Host names that requests may be addressed to.
+    pub allowed_hosts: Vec<String>,
+    /// The Dify beside it. Without one, lists still answer.
+    pub dify: Option<airlock_dify::Config>,
+    /// The master key, when it is not in the home.
+    pub master_key_file: Option<PathBuf>,
+    /// How a client on this host starts Airlock: `airlock`, or a path where it is not installed.
+    pub program: String,
+    /// The bounds.
+    pub limits: LimitArgs,
+}
+
+/// How long calls that run may go on once the server is asked to stop. The compose overlay gives it 30 s in all.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// A server that runs.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What an operator can do with it.
+    pub operations: Arc<Operations>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    /// Takes the home, opens the registry, and listens. The server is ready when this returns.
+    ///
+    /// # Errors
+    /// What cannot be had, in a sentence that says what to do. Nothing is changed then.
+    pub async fn start(config: ServerConfig) -> anyhow::Result<Self> {
+        let (registry, master) = open(&config).await?;
+        let dify = config
+            .dify
+            .clone()
+            .map(Dify::new)
+            .transpose()
+            .context("DIFY_URL")?;
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {}; AIRLOCK_LISTEN or --listen names another address",
+                config.listen
+            )
+        })?;
+        let address = listener
+            .local_addr()
+            .context("the listener has no address")?;
+        let socket = admin::listen::bind(&registry.home().socket())
+            .context("cannot open the admin socket")?;
+
+        let guests = Arc::new(Guests::new(EngineConfig::default()));
+        let operations = Arc::new(Operations {
+            registry: Arc::clone(&registry),
+            guests: Arc::clone(&guests),
+            dify: dify.clone(),
+            bases: Bases::new(
+                address,
+                config.public_url.clone(),
+                config.inside_url.clone(),
+            ),
+            program: config.program.clone(),
+        });
+        let shared = Arc::new(Shared {
+            registry: Arc::clone(&registry),
+            guests,
+            dify,
+            identities: Identities::new(&master),
+            limits: config.limits.guest(),
+            calls_per_app: config.limits.calls_per_app,
+            io: tokio::runtime::Handle::current(),
+        });
+        let door = Arc::new(Door::new(
+            registry,
+            Services::new(shared),
+            Mcp::new(mcp(&config.limits), *master.derive(Purpose::Sessions)),
+            guard(&config, address)?,
+        ));
+
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(net::accept(listener, door, stop.clone(), GRACE));
+        tasks.spawn(admin::listen::serve(
+            socket,
+            Arc::clone(&operations),
+            stop.clone(),
+        ));
+        tasks.spawn(warm_up(Arc::clone(&operations), stop.clone()));
+        tasks.close();
+        Ok(Self {
+            address,
+            operations,
+            stop,
+            tasks,
+        })
+    }
+
+    /// A token that fires when the server is asked to stop, for tasks that live beside it.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Stops accepting, lets what runs come to its end for up to 25 s, and closes the registry.
+    ///
+    /// # Errors
+    /// When the registry's last words could not be written; it is whole all the same.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        let socket = self.operations.registry.home().socket();
+        self.operations.registry.close().await?;
+        // The next server would remove it too; until then, nobody should knock at a dead door.
+        let _ = std::fs::remove_file(socket);
+        Ok(())
+    }
+}
+
+async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey)> {
+    let lock = Home::open(&config.home)?.lock()?;
+    let master = MasterKey::load(&lock, config.master_key_file.as_deref())?;
+    let registry = Registry::open(lock, &master).await?;
+    Ok((Arc::new(registry), master))
+}
+
+fn mcp(limits: &LimitArgs) -> airlock_mcp::Config {
+    airlock_mcp::Config {
+        hangup_grace: Duration::from_secs(limits.hangup_grace),
+        ..airlock_mcp::Config::default()
+    }
+}
+
+fn guard(config: &ServerConfig, address: SocketAddr) -> anyhow::Result<Guard> {
+    let mut hosts = config.allowed_hosts.clone();
+    // What this server prints as its own addresses must lead to it.
+    hosts.extend(
+        config
+            .inside_url
+            .as_ref()
+            .and_then(Url::host_str)
+            .map(str::to_owned),
+    );
+    if !address.ip().is_unspecified() {
+        hosts.push(address.to_string());
+    }
+    Ok(Guard::new(&GuardConfig {
+        origins: config.allowed_origins.clone(),
+        hosts,
+        public_url: config.public_url.as_ref().map(Url::to_string),
+        loopback: address.ip().is_loopback(),
+    })?)
+}
+
+/// Does beforehand what the first call would wait for: outdated descriptions, and compiling the guests in use.
+async fn warm_up(operations: Arc<Operations>, stop: CancellationToken) {
+    let work = async {
+        operations.describe_outdated().await;
+        for app in operations
+            .registry
+            .snapshot()
+            .apps()
+            .filter(|app| app.enabled)
+        {
+            if let Err(error) = operations
+                .guests
+                .component(&operations.registry, app.guest)
+                .await
+            {
+                tracing::error!(app = %app.slug, %error, "the app's guest cannot be loaded");
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}

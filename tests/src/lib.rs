@@ -1,0 +1,14 @@
+//! What tests that cross rooms share: a server beside a stand-in for Dify, and ways to speak with it.
+//!
+//! * [`World`]: a stand-in, a server in a home of its own, and the addresses of what is published.
+//! * [`post`]: MCP over plain HTTP, for what a well-behaved client would never send.
+//! * [`guests`]: the components that `make guests` built.
+//!
+//! The tests themselves stand in `tests/it`, one binary with a module for each matter.
+
+pub mod guests;
+pub mod post;
+pub mod world;
+
+pub use post::{Post, Posted};
+pub use world::{World, WorldConfig};

@@ -1,0 +1,171 @@
+//! A server beside a stand-in for Dify.
+
+use std::path::Path;
+
+use airlock::config::LimitArgs;
+use airlock::ops::{AppView, OpError, Operation, Reply};
+use airlock::server::{Server, ServerConfig};
+use airlock_registry::Secret;
+use airlock_stand_in::{Options, SampleApp, StandIn};
+use anyhow::{Context, bail};
+
+/// What a world is made of. The default answers at once and publishes nothing.
+pub struct WorldConfig {
+    /// The stand-in's pace.
+    pub dify: Options,
+    /// The server's bounds.
+    pub limits: LimitArgs,
+    /// Changes what the server is started with.
+    pub adjust: fn(&mut ServerConfig),
+}
+
+impl Default for WorldConfig {
+    fn default() -> Self {
+        Self {
+            dify: Options::instant(),
+            limits: LimitArgs::default(),
+            adjust: |_| {},
+        }
+    }
+}
+
+/// A stand-in, and a server in this process and in a home of its own. Everything goes when it is dropped.
+pub struct World {
+    /// The Dify of this world.
+    pub dify: StandIn,
+    /// The server.
+    pub server: Server,
+    home: tempfile::TempDir,
+    config: WorldConfig,
+}
+
+impl World {
+    /// A world that answers at once.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::with(WorldConfig::default()).await
+    }
+
+    /// A world made to measure.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub async fn with(config: WorldConfig) -> anyhow::Result<Self> {
+        let dify = StandIn::start(config.dify.clone()).await?;
+        let home = tempfile::tempdir()?;
+        let server = Server::start(server_config(&config, home.path(), &dify)?).await?;
+        Ok(Self {
+            dify,
+            server,
+            home,
+            config,
+        })
+    }
+
+    /// Where the server keeps everything.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Stops the server and starts it again in the same home.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn restart(self) -> anyhow::Result<Self> {
+        let Self {
+            dify,
+            server,
+            home,
+            config,
+        } = self;
+        server.stop().await?;
+        let server = Server::start(server_config(&config, home.path(), &dify)?).await?;
+        Ok(Self {
+            dify,
+            server,
+            home,
+            config,
+        })
+    }
+
+    /// Does an operation on the running server.
+    ///
+    /// # Errors
+    /// The operation's own.
+    pub async fn ask(&self, operation: Operation) -> Result<Reply, OpError> {
+        self.server.operations.execute(operation).await
+    }
+
+    /// Registers a sample app, with a guest of its own or the built-in one. It stays off.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn add(&self, app: SampleApp, guest: Option<Vec<u8>>) -> anyhow::Result<AppView> {
+        let key = Secret::new(self.dify.key(app).to_owned());
+        match self.ask(Operation::Add { key, guest }).await? {
+            Reply::Added { app, .. } => Ok(app),
+            other => bail!("adding an app answered {other:?}"),
+        }
+    }
+
+    /// Registers and enables a sample app. Its address, as clients on this machine use it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn publish(&self, app: SampleApp) -> anyhow::Result<String> {
+        self.publish_with(app, None).await
+    }
+
+    /// The same with a guest of its own.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn publish_with(
+        &self,
+        app: SampleApp,
+        guest: Option<Vec<u8>>,
+    ) -> anyhow::Result<String> {
+        let slug = self.add(app, guest).await?.slug;
+        address(self.ask(Operation::Enable { app: slug }).await?)
+    }
+}
+
+/// The address in the answer to `enable`, `regenerate` or `show` with `reveal`.
+///
+/// # Errors
+/// When the answer holds none.
+pub fn address(reply: Reply) -> anyhow::Result<String> {
+    match reply {
+        Reply::App { app } => Ok(app.addresses.context("the answer holds no address")?.host),
+        other => bail!("this is not about an app: {other:?}"),
+    }
+}
+
+fn server_config(
+    config: &WorldConfig,
+    home: &Path,
+    dify: &StandIn,
+) -> anyhow::Result<ServerConfig> {
+    let limits = config.limits.clone();
+    let mut server = ServerConfig {
+        home: home.to_owned(),
+        listen: "127.0.0.1:0".parse()?,
+        public_url: None,
+        inside_url: None,
+        allowed_origins: Vec::new(),
+        allowed_hosts: Vec::new(),
+        dify: Some(airlock_dify::Config {
+            in_flight: limits.dify_in_flight,
+            per_app: limits.dify_per_app,
+            ..airlock_dify::Config::new(airlock_dify::parse_base(&dify.url())?)
+        }),
+        master_key_file: None,
+        program: "airlock".into(),
+        limits,
+    };
+    (config.adjust)(&mut server);
+    Ok(server)
+}

@@ -1,0 +1,201 @@
+//! What outlives a request: apps, running tasks, conversations and finished runs.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::apps::SampleApp;
+use crate::behaviour::Behaviour;
+use crate::form::Form;
+use crate::ids;
+use crate::options::Options;
+use crate::seen::Recorder;
+
+/// Conversations and runs that are remembered; the oldest are forgotten.
+const REMEMBERED: usize = 1_000;
+
+/// The shared state of one stand-in.
+pub(crate) struct State {
+    pub(crate) options: Options,
+    pub(crate) apps: Vec<App>,
+    pub(crate) seen: Arc<Recorder>,
+    /// Fired when the stand-in is dropped; every run listens to it.
+    pub(crate) shutdown: CancellationToken,
+    tasks: Mutex<HashMap<String, Task>>,
+    conversations: Mutex<Shelf<Conversation>>,
+    runs: Mutex<Shelf<(SampleApp, Value)>>,
+}
+
+/// One app as it is served.
+pub(crate) struct App {
+    pub(crate) sample: SampleApp,
+    pub(crate) key: String,
+    pub(crate) id: String,
+    pub(crate) workflow_id: String,
+    pub(crate) form: Form,
+    behaviour: Mutex<Behaviour>,
+}
+
+/// A run that is going on.
+struct Task {
+    app: SampleApp,
+    user: String,
+    stop: CancellationToken,
+}
+
+struct Conversation {
+    app: SampleApp,
+    user: String,
+    turns: u32,
+}
+
+impl State {
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
+            apps: options.apps.iter().copied().map(App::new).collect(),
+            options,
+            seen: Arc::new(Recorder::new()),
+            shutdown: CancellationToken::new(),
+            tasks: Mutex::default(),
+            conversations: Mutex::default(),
+            runs: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn app(&self, sample: SampleApp) -> &App {
+        let mut apps = self.apps.iter();
+        apps.find(|app| app.sample == sample)
+            .unwrap_or_else(|| panic!("this stand-in was started without {sample:?}"))
+    }
+
+    pub(crate) fn app_of_key(&self, key: &str) -> Option<&App> {
+        self.apps.iter().find(|app| app.key == key)
+    }
+
+    /// Notes that a task runs; the token is what a stop request fires.
+    pub(crate) fn begin(&self, task_id: &str, app: SampleApp, user: &str) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let task = Task {
+            app,
+            user: user.to_owned(),
+            stop: stop.clone(),
+        };
+        locked(&self.tasks).insert(task_id.to_owned(), task);
+        stop
+    }
+
+    pub(crate) fn end(&self, task_id: &str) {
+        locked(&self.tasks).remove(task_id);
+    }
+
+    /// Stops a task of the app. The chat-like modes and chatflows obey only the user who started it; a workflow
+    /// obeys every user of the app. Returns whether something was stopped; Dify says success either way.
+    pub(crate) fn stop(&self, task_id: &str, app: SampleApp, user: &str) -> bool {
+        let tasks = locked(&self.tasks);
+        let obeys =
+            |task: &&Task| task.app == app && (app == SampleApp::WeeklyReport || task.user == user);
+        match tasks.get(task_id).filter(obeys) {
+            Some(task) => {
+                task.stop.cancel();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Opens a conversation and returns its id.
+    pub(crate) fn open_conversation(&self, app: SampleApp, user: &str) -> String {
+        let id = ids::uuid();
+        let conversation = Conversation {
+            app,
+            user: user.to_owned(),
+            turns: 1,
+        };
+        locked(&self.conversations).put(id.clone(), conversation);
+        id
+    }
+
+    /// Takes the next turn of a conversation: its number, or nothing where the app and user have no such one.
+    pub(crate) fn next_turn(&self, id: &str, app: SampleApp, user: &str) -> Option<u32> {
+        let mut conversations = locked(&self.conversations);
+        let mine =
+            |conversation: &&mut Conversation| conversation.app == app && conversation.user == user;
+        let conversation = conversations.items.get_mut(id).filter(mine)?;
+        conversation.turns += 1;
+        Some(conversation.turns)
+    }
+
+    /// Whether the app and user have this conversation.
+    pub(crate) fn has_conversation(&self, id: &str, app: SampleApp, user: &str) -> bool {
+        let conversations = locked(&self.conversations);
+        let found = conversations.items.get(id);
+        found.is_some_and(|conversation| conversation.app == app && conversation.user == user)
+    }
+
+    /// Notes what run detail shows from now on.
+    pub(crate) fn note_run(&self, id: &str, app: SampleApp, detail: Value) {
+        locked(&self.runs).put(id.to_owned(), (app, detail));
+    }
+
+    pub(crate) fn run_detail(&self, id: &str, app: SampleApp) -> Option<Value> {
+        let runs = locked(&self.runs);
+        let found = runs.items.get(id).filter(|(owner, _)| *owner == app);
+        found.map(|(_, detail)| detail.clone())
+    }
+}
+
+impl App {
+    fn new(sample: SampleApp) -> Self {
+        Self {
+            sample,
+            key: ids::app_key(),
+            id: ids::uuid(),
+            workflow_id: ids::uuid(),
+            form: sample.form(),
+            behaviour: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn behaviour(&self) -> Behaviour {
+        locked(&self.behaviour).clone()
+    }
+
+    pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
+        *locked(&self.behaviour) = behaviour;
+    }
+}
+
+/// A map that forgets its oldest entries.
+struct Shelf<T> {
+    items: HashMap<String, T>,
+    order: VecDeque<String>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            items: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> Shelf<T> {
+    fn put(&mut self, key: String, item: T) {
+        if self.items.insert(key.clone(), item).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.items.remove(&oldest);
+        }
+    }
+}
+
+/// Every holder leaves the value whole, so a panic elsewhere is no reason to stop.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

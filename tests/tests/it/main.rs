@@ -1,0 +1,3 @@
+//! Everything that crosses two rooms: one binary, a module for each matter.
+
+mod calls;

@@ -1,0 +1,59 @@
+//! What `make` calls when one line is not enough: `cargo xtask guests | toolchain | clients`.
+//!
+//! This crate does not depend on the host, because the host embeds a guest that is built here.
+
+mod clients;
+mod debian;
+mod guests;
+mod process;
+mod toolchain;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Builds what cargo alone cannot.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Compile every guest of the workspace into target/guests
+    Guests,
+    /// See to it that this machine can compile for WebAssembly
+    Toolchain,
+    /// Install the MCP clients that the tests use into target/clients
+    Clients,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Not anyhow's own form: with RUST_BACKTRACE set it buries what to do under a backtrace.
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("because: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task) -> Result<()> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(PathBuf::from)
+        .expect("this crate lies in the workspace's directory");
+    match task {
+        Task::Guests => guests::build(&workspace),
+        Task::Toolchain => toolchain::ensure(&workspace).map(drop),
+        Task::Clients => clients::install(&workspace.join("target/clients")),
+    }
+}
