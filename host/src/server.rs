@@ -49,8 +49,10 @@ pub struct ServerConfig {
     pub limits: LimitArgs,
 }
 
-/// How long calls that run may go on once the server is asked to stop. The compose overlay gives it 30 s in all.
-const GRACE: Duration = Duration::from_secs(25);
+/// How long calls that run may go on once the server is asked to stop, and how long Dify may take to hear that the rest
+/// were stopped. The compose overlay gives the server 30 s in all.
+const GRACE: Duration = Duration::from_secs(22);
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A server that runs.
 pub struct Server {
@@ -59,6 +61,7 @@ pub struct Server {
     /// What an operator can do with it.
     pub operations: Arc<Operations>,
     stop: CancellationToken,
+    ending: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -99,6 +102,7 @@ impl Server {
             ),
             program: config.program.clone(),
         });
+        let ending = CancellationToken::new();
         let shared = Arc::new(Shared {
             registry: Arc::clone(&registry),
             guests,
@@ -107,6 +111,7 @@ impl Server {
             limits: config.limits.guest(),
             calls_per_app: config.limits.calls_per_app,
             io: tokio::runtime::Handle::current(),
+            ending: ending.clone(),
         });
         let door = Arc::new(Door::new(
             registry,
@@ -128,6 +133,7 @@ impl Server {
             address,
             operations,
             stop,
+            ending,
             tasks,
         })
     }
@@ -138,13 +144,21 @@ impl Server {
         self.stop.clone()
     }
 
-    /// Stops accepting, lets what runs come to its end for up to 25 s, and closes the registry.
+    /// Stops accepting, lets what runs come to its end for up to 22 s, stops the rest, and closes the registry.
     ///
     /// # Errors
     /// When the registry's last words could not be written; it is whole all the same.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
         self.tasks.wait().await;
+        self.ending.cancel();
+        if let Some(dify) = &self.operations.dify
+            && tokio::time::timeout(STOPS_WITHIN, dify.idle())
+                .await
+                .is_err()
+        {
+            tracing::warn!("Dify has not answered every stop; some runs may go on there");
+        }
         let socket = self.operations.registry.home().socket();
         self.operations.registry.close().await?;
         // The next server would remove it too; until then, nobody should knock at a dead door.

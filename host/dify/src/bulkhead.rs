@@ -67,6 +67,13 @@ impl Bulkhead {
             .map_err(|_| refused())
     }
 
+    /// Waits until no slot is held: every run has ended, and every stop was answered. Who comes later waits behind.
+    pub(crate) async fn idle(&self, in_flight: usize) {
+        let all = u32::try_from(in_flight).unwrap_or(u32::MAX);
+        // It is never closed; if it were, nobody would hold a slot.
+        let _all = self.all.acquire_many(all).await;
+    }
+
     fn try_enter(&self, app: Option<&Arc<Semaphore>>) -> Option<Slot> {
         let app = app
             .map(|app| app.clone().try_acquire_owned())

@@ -46,6 +46,12 @@ impl Dify {
         })))
     }
 
+    /// Waits until nothing is in flight: every run has ended, and Dify has answered every stop. For a server that stops,
+    /// after it has dropped its runs.
+    pub async fn idle(&self) {
+        self.0.bulkhead.idle(self.0.config.in_flight).await;
+    }
+
     /// The app that `key` opens. Whether the key is any good shows at the first use.
     pub fn app(&self, key: AppKey) -> App {
         let id = self.0.hasher.hash_one(key.as_bytes());

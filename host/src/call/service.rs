@@ -37,6 +37,8 @@ pub struct Shared {
     pub calls_per_app: usize,
     /// The threads that do I/O: a guest's own threads must not.
     pub io: Handle,
+    /// Fires when the server stops for good: calls that still run end.
+    pub ending: CancellationToken,
 }
 
 /// An app that cannot be served, for the log.
@@ -209,6 +211,9 @@ impl Inner {
             biased;
             // Dropping the guest's call drops its runs, and that stops them in Dify.
             () = cancelled.cancelled() => return Err(CallError::Cancelled),
+            () = self.shared.ending.cancelled() => {
+                return Err(CallError::Internal("This server is stopping. Try again in a minute.".into()));
+            }
             ended = component.call(Arc::clone(&self.app), request, backend, &self.shared.limits) => ended,
         };
         outcome::result(&self.record.slug, tool, ended)
