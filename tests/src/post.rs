@@ -5,17 +5,22 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 /// A request to an address.
+#[derive(Clone)]
 pub struct Post {
     url: http::Uri,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     method: http::Method,
 }
+
+/// A connection that carries one request after the other.
+pub struct Connection(SendRequest<Full<Bytes>>);
 
 /// What came back, with its body still to be read.
 pub struct Posted {
@@ -78,6 +83,12 @@ impl Post {
         )
     }
 
+    /// A JSON-RPC notification.
+    #[must_use]
+    pub fn notify(self, method: &str, params: Value) -> Self {
+        self.body(json!({"jsonrpc": "2.0", "method": method, "params": params}).to_string())
+    }
+
     /// `tools/call`, as 2025-11-25 has it.
     #[must_use]
     pub fn call(self, tool: &str, arguments: Value) -> Self {
@@ -87,25 +98,64 @@ impl Post {
         )
     }
 
+    /// `initialize`, as a client of 2025-11-25 sends it.
+    #[must_use]
+    pub fn initialize(self) -> Self {
+        self.rpc(
+            "initialize",
+            json!({
+                "protocolVersion": "2025-11-25", "capabilities": {},
+                "clientInfo": {"name": "airlock-tests", "version": "1"},
+            }),
+        )
+    }
+
+    /// In this session.
+    #[must_use]
+    pub fn session(self, id: &str) -> Self {
+        self.header("mcp-session-id", id)
+            .header("mcp-protocol-version", "2025-11-25")
+    }
+
+    /// Opens a connection to where the request goes.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        let port = self.url.port_u16().context("a URL with a port")?;
+        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        let (send, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(Connection(send))
+    }
+
     /// Sends it on a connection of its own, and waits for the head of the answer.
     ///
     /// # Errors
     /// When the connection breaks.
     pub async fn send(self) -> anyhow::Result<Posted> {
+        let mut connection = self.connect().await?;
+        self.send_on(&mut connection).await
+    }
+
+    /// Sends it on an open connection, and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn send_on(self, connection: &mut Connection) -> anyhow::Result<Posted> {
         let authority = self.url.authority().context("a URL with a host")?.clone();
-        let port = authority.port_u16().context("a URL with a port")?;
-        let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        let (mut send, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let mut request = Request::builder().method(self.method).uri(self.url.path());
+        let path = self.url.path_and_query().context("a URL with a path")?;
+        let mut request = Request::builder().method(self.method).uri(path.as_str());
         if !self.headers.iter().any(|(name, _)| name == "host") {
             request = request.header("host", authority.as_str());
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let response = send
+        connection.0.ready().await?;
+        let response = connection
+            .0
             .send_request(request.body(Full::new(Bytes::from(self.body)))?)
             .await?;
         let (parts, body) = response.into_parts();
@@ -116,6 +166,19 @@ impl Post {
             buffer: Vec::new(),
         })
     }
+}
+
+/// Opens a session at an address. Its id.
+///
+/// # Errors
+/// When the server gives none.
+pub async fn open_session(url: &str) -> anyhow::Result<String> {
+    let posted = Post::to(url).initialize().send().await?;
+    let id = posted
+        .headers
+        .get("mcp-session-id")
+        .with_context(|| format!("no session id with status {}", posted.status))?;
+    Ok(id.to_str()?.to_owned())
 }
 
 impl Posted {

@@ -39,6 +39,14 @@ pub struct World {
     config: WorldConfig,
 }
 
+/// A world whose server is not running.
+pub struct Stopped {
+    /// The Dify of this world.
+    pub dify: StandIn,
+    home: tempfile::TempDir,
+    config: WorldConfig,
+}
+
 impl World {
     /// A world that answers at once.
     ///
@@ -70,11 +78,19 @@ impl World {
         self.home.path()
     }
 
-    /// Stops the server and starts it again in the same home.
+    /// What another server would be started with that has this one's home and Dify.
     ///
     /// # Errors
-    /// When it does not come back.
-    pub async fn restart(self) -> anyhow::Result<Self> {
+    /// When the configuration does not fit.
+    pub fn server_config(&self) -> anyhow::Result<ServerConfig> {
+        server_config(&self.config, self.home.path(), &self.dify)
+    }
+
+    /// Stops the server. Its home and its Dify stay.
+    ///
+    /// # Errors
+    /// When it does not stop in order.
+    pub async fn stop(self) -> anyhow::Result<Stopped> {
         let Self {
             dify,
             server,
@@ -82,13 +98,15 @@ impl World {
             config,
         } = self;
         server.stop().await?;
-        let server = Server::start(server_config(&config, home.path(), &dify)?).await?;
-        Ok(Self {
-            dify,
-            server,
-            home,
-            config,
-        })
+        Ok(Stopped { dify, home, config })
+    }
+
+    /// Stops the server and starts it again in the same home.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn restart(self) -> anyhow::Result<Self> {
+        self.stop().await?.start().await
     }
 
     /// Does an operation on the running server.
@@ -130,6 +148,41 @@ impl World {
     ) -> anyhow::Result<String> {
         let slug = self.add(app, guest).await?.slug;
         address(self.ask(Operation::Enable { app: slug }).await?)
+    }
+}
+
+impl Stopped {
+    /// Where the server kept everything.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts the server again.
+    ///
+    /// # Errors
+    /// When it does not come back.
+    pub async fn start(self) -> anyhow::Result<World> {
+        let Self { dify, home, config } = self;
+        let server = Server::start(server_config(&config, home.path(), &dify)?).await?;
+        Ok(World {
+            dify,
+            server,
+            home,
+            config,
+        })
+    }
+
+    /// Starts a server that is expected not to come up. Its words.
+    ///
+    /// # Errors
+    /// When it comes up after all.
+    pub async fn refusal(&self) -> anyhow::Result<String> {
+        let config = server_config(&self.config, self.home.path(), &self.dify)?;
+        match Server::start(config).await {
+            Ok(_) => bail!("the server started"),
+            Err(error) => Ok(format!("{error:#}")),
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub enum Command {
     #[command(
         after_help = "Example:\n  DIFY_URL=http://localhost/v1 DIFY_APP_KEYS=app-… airlock serve"
     )]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run the sidecar beside a small stand-in for Dify, with one published sample app of each mode.
     #[command(after_help = "Example:\n  airlock demo")]
     Demo(DemoArgs),
@@ -115,7 +115,7 @@ pub struct StdioArgs {
 pub async fn run(cli: Cli) -> anyhow::Result<std::process::ExitCode> {
     let Cli { global, command } = cli;
     match command {
-        Command::Serve(args) => serve::serve(&global, args).await?,
+        Command::Serve(args) => serve::serve(&global, *args).await?,
         Command::Demo(args) => serve::demo(&global, &args).await?,
         Command::App(command) => app::run(&global, command).await?,
         Command::Guest(command) => guest::run(&global, command).await?,

@@ -1,3 +1,4 @@
 //! Everything that crosses two rooms: one binary, a module for each matter.
 
 mod calls;
+mod clients;
