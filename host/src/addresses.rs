@@ -56,23 +56,17 @@ impl std::fmt::Debug for Snippet {
 }
 
 impl Bases {
-    /// The bases of a server that listens on `listen`.
+    /// The bases of a server that listens on `listen`; `host` is said only where it cannot be told from that.
     #[must_use]
-    pub fn new(listen: SocketAddr, public: Option<Url>, inside: Option<Url>) -> Self {
-        // Every client on this host resolves `localhost`; an unspecified address (0.0.0.0) is none to connect to.
-        let name = if listen.ip().is_unspecified() || listen.ip().is_loopback() {
-            "localhost".to_owned()
-        } else {
-            match listen.ip() {
-                std::net::IpAddr::V4(ip) => ip.to_string(),
-                std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            }
-        };
-        let host = Url::parse(&format!("http://{name}:{}/", listen.port()))
-            .expect("a host and a port make a URL");
+    pub fn new(
+        listen: SocketAddr,
+        public: Option<Url>,
+        host: Option<Url>,
+        inside: Option<Url>,
+    ) -> Self {
         Self {
             public,
-            host,
+            host: host.unwrap_or_else(|| on_this_host(listen)),
             inside,
         }
     }
@@ -87,6 +81,16 @@ impl Bases {
             inside: self.inside.as_ref().map(at),
         }
     }
+}
+
+/// Every client on this host resolves `localhost`; an unspecified address (0.0.0.0) is none to connect to.
+fn on_this_host(listen: SocketAddr) -> Url {
+    let name = match listen.ip() {
+        ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    Url::parse(&format!("http://{name}:{}/", listen.port())).expect("a host and a port make a URL")
 }
 
 impl Addresses {
@@ -165,7 +169,7 @@ mod tests {
 
     fn bases(listen: &str, public: Option<&str>) -> Bases {
         let public = public.map(|url| Url::parse(url).expect("a URL"));
-        Bases::new(listen.parse().expect("an address"), public, None)
+        Bases::new(listen.parse().expect("an address"), public, None, None)
     }
 
     #[test]

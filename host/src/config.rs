@@ -28,12 +28,7 @@ impl DifyArgs {
     /// # Errors
     /// When the URL is not one that a Dify can have.
     pub fn base(&self) -> anyhow::Result<Option<Url>> {
-        // A variable that is set to nothing is not set: compose files write it so.
-        let url = self
-            .url
-            .as_deref()
-            .map(str::trim)
-            .filter(|url| !url.is_empty());
+        let url = self.url.as_deref();
         url.map(|url| airlock_dify::parse_base(url).context("DIFY_URL"))
             .transpose()
     }
@@ -53,6 +48,10 @@ pub struct PlaceArgs {
     /// The address under which the internet reaches this server; printed addresses begin with it.
     #[arg(long, env = "AIRLOCK_PUBLIC_URL", value_name = "URL", value_parser = optional_url)]
     pub public_url: Option<Url>,
+    /// The address under which this host reaches this server, where it is not http://localhost and the port of --listen:
+    /// a container's port may be published under another number.
+    #[arg(long, env = "AIRLOCK_HOST_URL", value_name = "URL", value_parser = optional_url)]
+    pub host_url: Option<Url>,
     /// The address under which other containers reach this server, http://airlock:8808 in the compose overlay.
     #[arg(long, env = "AIRLOCK_INSIDE_URL", value_name = "URL", value_parser = optional_url)]
     pub inside_url: Option<Url>,
@@ -84,7 +83,7 @@ impl Surroundings {
     /// Reads the environment; ends the process with the reason where a variable does not fit.
     #[must_use]
     pub fn from_env() -> Self {
-        <Self as clap::Parser>::parse_from(["airlock"])
+        crate::cli::environment::environment()
     }
 }
 
@@ -138,7 +137,8 @@ pub struct LimitArgs {
         long,
         env = "AIRLOCK_DIFY_IN_FLIGHT",
         default_value_t = 6,
-        value_name = "N"
+        value_name = "N",
+        value_parser = count
     )]
     pub dify_in_flight: usize,
     /// The same for one app.
@@ -146,7 +146,8 @@ pub struct LimitArgs {
         long,
         env = "AIRLOCK_DIFY_PER_APP",
         default_value_t = 3,
-        value_name = "N"
+        value_name = "N",
+        value_parser = count
     )]
     pub dify_per_app: usize,
     /// Seconds after which a call is ended. Dify ends its own runs after 1,200.
@@ -154,7 +155,8 @@ pub struct LimitArgs {
         long,
         env = "AIRLOCK_CALL_DEADLINE",
         default_value_t = 1_260,
-        value_name = "SECONDS"
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=86_400_000)
     )]
     pub call_deadline: u64,
     /// Calls of one app that may run or wait at one time.
@@ -162,7 +164,8 @@ pub struct LimitArgs {
         long,
         env = "AIRLOCK_CALLS_PER_APP",
         default_value_t = 32,
-        value_name = "N"
+        value_name = "N",
+        value_parser = count
     )]
     pub calls_per_app: usize,
     /// MiB of memory that one call's guest may use.
@@ -170,7 +173,8 @@ pub struct LimitArgs {
         long,
         env = "AIRLOCK_GUEST_MEMORY",
         default_value_t = 64,
-        value_name = "MIB"
+        value_name = "MIB",
+        value_parser = mebibytes
     )]
     pub guest_memory: usize,
     /// Milliseconds that one call's guest may compute; waiting is not counted.
@@ -178,7 +182,8 @@ pub struct LimitArgs {
         long,
         env = "AIRLOCK_GUEST_CPU",
         default_value_t = 2_000,
-        value_name = "MS"
+        value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(1..=86_400_000)
     )]
     pub guest_cpu: u64,
     /// Seconds that a call goes on after an older client (before 2026-07-28) has hung up.
@@ -194,6 +199,22 @@ pub struct LimitArgs {
 /// clap hands every flag's text to a parser; this one never fails, and its result cannot be printed.
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.trim().to_owned()))
+}
+
+/// Nothing would ever run with a bound of none.
+fn count(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(count @ 1..=100_000) => Ok(count),
+        _ => Err("write a number from 1 to 100000".into()),
+    }
+}
+
+/// The instance pool has room for this much in one memory.
+fn mebibytes(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(mebibytes @ 1..=256) => Ok(mebibytes),
+        _ => Err("write a number from 1 to 256".into()),
+    }
 }
 
 impl LimitArgs {
@@ -218,7 +239,7 @@ impl Default for LimitArgs {
             limits: LimitArgs,
         }
         // The environment of a test or a demo has its say, as it has in `serve`.
-        <Defaults as clap::Parser>::parse_from(["airlock"]).limits
+        crate::cli::environment::environment::<Defaults>().limits
     }
 }
 

@@ -2,16 +2,28 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use airlock::cli::{Cli, environment};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    airlock::cli::start_log();
-    match airlock::cli::run(airlock::cli::Cli::parse()).await {
+    let cli: Cli = environment::parse();
+    airlock::cli::start_log(&cli.command);
+    match airlock::cli::run(cli).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("airlock: {error:#}");
+            eprintln!("airlock: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes, each said once: some errors quote their cause in their own sentence.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }

@@ -31,8 +31,10 @@ pub struct ServerConfig {
     pub home: PathBuf,
     /// Where to listen for clients; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Its addresses on the internet, and inside the compose network.
+    /// Its addresses on the internet, on this host, and inside the compose network.
     pub public_url: Option<Url>,
+    /// See `public_url`.
+    pub host_url: Option<Url>,
     /// See `public_url`.
     pub inside_url: Option<Url>,
     /// Web origins that may call.
@@ -98,6 +100,7 @@ impl Server {
             bases: Bases::new(
                 address,
                 config.public_url.clone(),
+                config.host_url.clone(),
                 config.inside_url.clone(),
             ),
             program: config.program.clone(),
@@ -184,11 +187,11 @@ fn mcp(limits: &LimitArgs) -> airlock_mcp::Config {
 fn guard(config: &ServerConfig, address: SocketAddr) -> anyhow::Result<Guard> {
     let mut hosts = config.allowed_hosts.clone();
     // What this server prints as its own addresses must lead to it.
+    let urls = [&config.inside_url, &config.host_url];
     hosts.extend(
-        config
-            .inside_url
-            .as_ref()
-            .and_then(Url::host_str)
+        urls.into_iter()
+            .flatten()
+            .filter_map(Url::host_str)
             .map(str::to_owned),
     );
     if !address.ip().is_unspecified() {

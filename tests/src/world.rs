@@ -207,6 +207,7 @@ fn server_config(
         home: home.to_owned(),
         listen: "127.0.0.1:0".parse()?,
         public_url: None,
+        host_url: None,
         inside_url: None,
         allowed_origins: Vec::new(),
         allowed_hosts: Vec::new(),

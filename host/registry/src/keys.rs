@@ -82,7 +82,7 @@ pub enum KeyError {
     /// Others could read or change the key.
     #[error(
         "the master key {} has mode {mode:04o}, so that other users can reach it: `chmod 0400` it (for a mounted \
-         secret, `mode: 0400` in Compose or `defaultMode: 0400` in Kubernetes)",
+         secret: on the host in Compose, `defaultMode: 0400` in Kubernetes)",
         path.display()
     )]
     Exposed {

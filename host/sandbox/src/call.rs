@@ -82,7 +82,7 @@ impl Component {
             .await
     }
 
-    fn store(&self, access: Access, limits: &Limits) -> (Store<State>, Arc<CpuClock>) {
+    pub(crate) fn store(&self, access: Access, limits: &Limits) -> (Store<State>, Arc<CpuClock>) {
         let mut store = Store::new(&self.engine.0.wasmtime, State::new(access, limits));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.host_call_bytes);
@@ -105,7 +105,7 @@ impl Component {
 }
 
 /// Finds the cause behind wasmtime's error. A refused bound comes first: the guest traps over it in its own way.
-fn failure(error: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
+pub(crate) fn failure(error: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
     if let Some(ImportInDescribe(import)) = error.downcast_ref() {
         return Failure::ImportInDescribe(import);
     }

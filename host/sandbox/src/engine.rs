@@ -58,7 +58,7 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
-    ticker: Ticker,
+    pub(crate) ticker: Ticker,
     /// Guests have threads of their own: two that spin on the threads that serve requests would delay a neighbour's
     /// I/O by hundreds of milliseconds, since tokio polls its driver only now and then. Here the operating system
     /// shares the processor out. `None` only while dropping.

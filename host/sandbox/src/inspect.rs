@@ -38,15 +38,27 @@ pub fn as_component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
         Some(Ok(Payload::Version {
             encoding: Encoding::Module,
             ..
-        })) => wit_component::ComponentEncoder::default()
-            .module(bytes)
-            .and_then(|encoder| encoder.encode())
-            .map(Cow::Owned)
-            .map_err(|error| Refusal::NotAComponent(format!("{error:#}"))),
+        })) => encode(bytes).map(Cow::Owned),
         Some(Ok(_)) => Err(Refusal::NotWasm("it does not begin with a version".into())),
-        Some(Err(error)) => Err(Refusal::NotWasm(error.to_string())),
+        Some(Err(_)) => Err(Refusal::NotWasm("it does not begin with \\0asm".into())),
         None => Err(Refusal::NotWasm("it is empty".into())),
     }
+}
+
+fn encode(module: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let typed = wit_component::metadata::decode(module)
+        .map_err(|error| Refusal::NotWasm(format!("{error:#}")))?
+        .0;
+    // The encoder makes an empty component of a module without a type, and says nothing.
+    if typed.is_none() {
+        return Err(Refusal::NotAComponent(
+            "it was not built against the contract".into(),
+        ));
+    }
+    wit_component::ComponentEncoder::default()
+        .module(module)
+        .and_then(|encoder| encoder.encode())
+        .map_err(|error| Refusal::NotAComponent(format!("{error:#}")))
 }
 
 /// Reads a component's imports and exports, and refuses what no guest is given.

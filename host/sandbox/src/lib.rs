@@ -18,6 +18,9 @@ mod engine;
 mod error;
 mod inspect;
 mod limits;
+#[cfg(feature = "measure")]
+#[doc(hidden)]
+pub mod measure;
 mod state;
 mod ticker;
 

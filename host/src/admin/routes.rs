@@ -87,6 +87,7 @@ pub fn request(operation: Operation) -> Asked {
         Operation::Enable { app } => bare(Method::POST, format!("{}/enable", one(&app))),
         Operation::Disable { app } => bare(Method::POST, format!("{}/disable", one(&app))),
         Operation::Regenerate { app } => bare(Method::POST, format!("{}/regenerate", one(&app))),
+        Operation::Refresh { app } => bare(Method::POST, format!("{}/refresh", one(&app))),
         Operation::Describe { app, words } => asked(
             Method::PATCH,
             format!("{}/words", one(&app)),
@@ -161,6 +162,7 @@ pub fn operation(
                 ("enable", "POST") => Operation::Enable { app },
                 ("disable", "POST") => Operation::Disable { app },
                 ("regenerate", "POST") => Operation::Regenerate { app },
+                ("refresh", "POST") => Operation::Refresh { app },
                 ("words", "PATCH") => Operation::Describe {
                     app,
                     words: serde_json::from_slice(&body).map_err(|error| not(&error))?,
@@ -173,7 +175,9 @@ pub fn operation(
                     app,
                     component: None,
                 },
-                ("enable" | "disable" | "regenerate" | "words" | "guest", _) => return wrong(),
+                ("enable" | "disable" | "regenerate" | "refresh" | "words" | "guest", _) => {
+                    return wrong();
+                }
                 _ => return Err(NotAnOperation::Path),
             }
         }
@@ -228,6 +232,7 @@ mod tests {
         there_and_back(Operation::Enable { app: app() });
         there_and_back(Operation::Disable { app: app() });
         there_and_back(Operation::Regenerate { app: app() });
+        there_and_back(Operation::Refresh { app: app() });
         there_and_back(Operation::Describe { app: app(), words });
         there_and_back(Operation::SetGuest {
             app: app(),

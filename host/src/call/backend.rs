@@ -1,7 +1,7 @@
 //! What stands behind a guest's imports during one call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_dify::RunRequest;
@@ -17,6 +17,10 @@ use super::translate;
 /// Characters of a guest's log line that reach the operator's log.
 const LOG_LINE: usize = 2_000;
 
+/// Runs of the app that one call may start. A guest that asks an app a few times is useful; one that asks for ever keeps
+/// Dify busy until its deadline.
+const RUNS: usize = 32;
+
 /// One call's way to its own Dify app and to its own client.
 pub(super) struct CallBackend {
     service: Arc<Inner>,
@@ -26,6 +30,7 @@ pub(super) struct CallBackend {
     deadline: Instant,
     /// From a guest's first word on, progress is the guest's.
     guest_reports: Arc<AtomicBool>,
+    runs: AtomicUsize,
 }
 
 impl CallBackend {
@@ -37,6 +42,7 @@ impl CallBackend {
             progress: call.progress,
             cancelled: call.cancelled,
             guest_reports: Arc::default(),
+            runs: AtomicUsize::new(0),
         }
     }
 
@@ -80,6 +86,11 @@ impl CallBackend {
 impl Backend for CallBackend {
     fn start(&self, request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
+            if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
+                return Err(wit::Error::Failed(format!(
+                    "one call may run its app {RUNS} times, and has"
+                )));
+            }
             let request = self.request(request)?;
             let Some(app) = self.service.dify.clone() else {
                 tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");

@@ -32,6 +32,9 @@ pub enum AppCommand {
     /// Give an app a new address; the old one is dead at once, and for good.
     #[command(after_help = "Example:\n  airlock app regenerate travel-chat")]
     Regenerate(OneApp),
+    /// Ask Dify again what an app is: after its form, its name or its texts have changed there.
+    #[command(after_help = "Example:\n  airlock app refresh travel-chat")]
+    Refresh(OneApp),
     /// Set a tool's name, title and description, and each input's text or fixed value.
     #[command(
         after_help = "Example:\n  airlock app describe travel-chat --description 'Plans a trip. Use it for travel questions.' \\\n    --input topic='Where the trip goes' --pin style='\"short\"'"
@@ -195,6 +198,7 @@ pub async fn run(global: &Global, command: AppCommand) -> anyhow::Result<()> {
         AppCommand::Enable(one) => Operation::Enable { app: one.app },
         AppCommand::Disable(one) => Operation::Disable { app: one.app },
         AppCommand::Regenerate(one) => Operation::Regenerate { app: one.app },
+        AppCommand::Refresh(one) => Operation::Refresh { app: one.app },
         AppCommand::Describe(args) => args.operation()?,
         AppCommand::Guest(args) => {
             let component = args.file.as_deref().map(read_component).transpose()?;

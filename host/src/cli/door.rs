@@ -45,6 +45,7 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
         bases: Bases::new(
             surroundings.place.listen,
             surroundings.place.public_url,
+            surroundings.place.host_url,
             surroundings.place.inside_url,
         ),
         program: super::PROGRAM.into(),

@@ -72,18 +72,28 @@ pub async fn run(global: &Global, command: GuestCommand) -> anyhow::Result<()> {
     match command {
         GuestCommand::New(args) => {
             let name = scaffold::write(&args.directory)?;
+            if global.json {
+                println!(
+                    "{}",
+                    serde_json::json!({"name": name, "directory": args.directory})
+                );
+                return Ok(());
+            }
             println!(
                 "made {name} in {}; build it with: airlock guest build {0}",
                 args.directory.display()
             );
             Ok(())
         }
-        GuestCommand::Build(args) => tokio::task::spawn_blocking(move || build(&args)).await?,
+        GuestCommand::Build(args) => {
+            let json = global.json;
+            tokio::task::spawn_blocking(move || build(&args, json)).await?
+        }
         GuestCommand::Check(args) => check(global, &args.file).await,
     }
 }
 
-fn build(args: &BuildArgs) -> anyhow::Result<()> {
+fn build(args: &BuildArgs, json: bool) -> anyhow::Result<()> {
     let manifest = args.directory.join("Cargo.toml");
     if !manifest.is_file() {
         bail!(
@@ -106,6 +116,13 @@ fn build(args: &BuildArgs) -> anyhow::Result<()> {
         ),
     };
     std::fs::write(&out, &component).with_context(|| format!("cannot write {}", out.display()))?;
+    if json {
+        println!(
+            "{}",
+            serde_json::json!({"component": out, "bytes": component.len()})
+        );
+        return Ok(());
+    }
     println!("{} ({} kB)", out.display(), component.len().div_ceil(1000));
     Ok(())
 }

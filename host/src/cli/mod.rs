@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod door;
+pub mod environment;
 pub mod guest;
 pub mod output;
 pub mod serve;
@@ -31,7 +32,7 @@ pub struct Global {
     /// The directory that holds everything Airlock keeps.
     #[arg(long, env = "AIRLOCK_HOME", default_value_os_t = default_home(), global = true, value_name = "DIR")]
     pub home: PathBuf,
-    /// Print JSON for programs.
+    /// Print JSON for programs. `stdio` speaks nothing else anyway.
     #[arg(long, global = true)]
     pub json: bool,
 }
@@ -119,17 +120,31 @@ pub async fn run(cli: Cli) -> anyhow::Result<std::process::ExitCode> {
         Command::Demo(args) => serve::demo(&global, &args).await?,
         Command::App(command) => app::run(&global, command).await?,
         Command::Guest(command) => guest::run(&global, command).await?,
-        Command::Healthcheck(args) => crate::net::health::check(args.listen).await?,
+        Command::Healthcheck(args) => {
+            crate::net::health::check(args.listen).await?;
+            if global.json {
+                println!("{}", serde_json::json!({"ready": true}));
+            }
+        }
         Command::Stdio(args) => stdio::bridge(&args.url).await?,
     }
     Ok(std::process::ExitCode::SUCCESS)
 }
 
 /// Writes the log to standard error: what `AIRLOCK_LOG` asks for, warnings and one line a call by default.
-pub fn start_log() {
+pub fn start_log(command: &Command) {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("AIRLOCK_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,airlock=info"));
+    use tracing_subscriber::EnvFilter;
+    let usual = match command {
+        Command::Serve(_) | Command::Demo(_) => "warn,airlock=info",
+        // A command that is over in a moment says what it has to say itself.
+        Command::App(_) | Command::Guest(_) | Command::Healthcheck(_) | Command::Stdio(_) => "warn",
+    };
+    let asked = std::env::var("AIRLOCK_LOG")
+        .ok()
+        .filter(|filter| !filter.trim().is_empty());
+    let filter = EnvFilter::try_new(asked.as_deref().unwrap_or(usual))
+        .unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -35,6 +35,7 @@ pub async fn serve(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
         home: global.home.clone(),
         listen: args.place.listen,
         public_url: args.place.public_url,
+        host_url: args.place.host_url,
         inside_url: args.place.inside_url,
         allowed_origins: args.allowed_origins,
         allowed_hosts: args.allowed_hosts,
@@ -44,67 +45,102 @@ pub async fn serve(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
         limits,
     })
     .await?;
-    println!(
-        "airlock {} listens on {}",
+    let say = Say(global.json);
+    say.line(format_args!(
+        "airlock {} listens on {}\nhome: {}",
         env!("CARGO_PKG_VERSION"),
-        server.address
-    );
-    println!("home: {}", global.home.display());
+        server.address,
+        global.home.display()
+    ));
     let enable = args.enable.is_some();
-    let pending = register(&server.operations, keys, enable).await;
-    tell(&server.operations, &global.home);
+    let pending = register(&server.operations, keys, enable, say).await;
+    if global.json {
+        let snapshot = server.operations.registry.snapshot();
+        let apps: Vec<AppView> = snapshot.apps().map(|app| AppView::new(app)).collect();
+        println!(
+            "{}",
+            serde_json::json!({"listens": server.address, "home": global.home, "pending": pending.len(), "apps": apps})
+        );
+    } else {
+        tell(&server.operations, &global.home);
+    }
     if !pending.is_empty() {
         tokio::spawn(retry(
             Arc::clone(&server.operations),
             pending,
             enable,
+            say,
             server.stopping(),
         ));
     }
     until_stopped().await?;
-    println!("airlock stops; calls that run may end");
+    say.line(format_args!("airlock stops; calls that run may end"));
     server.stop().await
 }
 
+/// What a server says to the person who started it; with `--json`, only the one object is said.
+#[derive(Clone, Copy)]
+struct Say(bool);
+
+impl Say {
+    fn line(self, text: std::fmt::Arguments<'_>) {
+        if !self.0 {
+            println!("{text}");
+        }
+    }
+}
+
 /// Registers the apps of these keys, off unless `enable`. The keys that Dify could not be asked about come back.
-async fn register(operations: &Operations, keys: Vec<Secret>, enable: bool) -> Vec<Secret> {
+async fn register(
+    operations: &Operations,
+    keys: Vec<Secret>,
+    enable: bool,
+    say: Say,
+) -> Vec<Secret> {
     let mut pending = Vec::new();
     for (index, key) in keys.into_iter().enumerate() {
-        match operations
-            .execute(Operation::Add {
-                key: key.clone(),
-                guest: None,
-            })
-            .await
-        {
+        let number = index + 1;
+        let add = Operation::Add {
+            key: key.clone(),
+            guest: None,
+        };
+        match operations.execute(add).await {
             Ok(Reply::Added { app, existed }) => {
                 if !existed {
-                    println!("registered {} ({}, {})", app.slug, app.name, app.mode);
+                    say.line(format_args!(
+                        "registered {} ({}, {})",
+                        app.slug, app.name, app.mode
+                    ));
                 }
-                if enable && !app.enabled {
-                    enable_and_print(operations, &app).await;
+                // What an operator has switched off since stays off.
+                if enable && !app.has_address {
+                    enable_first(operations, &app, say).await;
                 }
             }
             Ok(_) => {}
             Err(error @ OpError::Dify(_)) => {
-                println!("key {} of DIFY_APP_KEYS is pending: {error}", index + 1);
+                say.line(format_args!(
+                    "key {number} of DIFY_APP_KEYS is pending: {error}"
+                ));
                 pending.push(key);
             }
-            Err(error) => println!("key {} of DIFY_APP_KEYS is left out: {error}", index + 1),
+            Err(error) => {
+                say.line(format_args!(
+                    "key {number} of DIFY_APP_KEYS is left out: {error}"
+                ));
+            }
         }
     }
     pending
 }
 
-async fn enable_and_print(operations: &Operations, app: &AppView) {
-    match operations
-        .execute(Operation::Enable {
-            app: app.id.clone(),
-        })
-        .await
-    {
-        Ok(reply) => print!("{}", output::text(&reply)),
-        Err(error) => println!("{} was not enabled: {error}", app.slug),
+/// The address is not printed: a server's output is a log, and logs are kept.
+async fn enable_first(operations: &Operations, app: &AppView, say: Say) {
+    let enable = Operation::Enable {
+        app: app.id.clone(),
+    };
+    if let Err(error) = operations.execute(enable).await {
+        say.line(format_args!("{} was not enabled: {error}", app.slug));
     }
 }
 
@@ -119,15 +155,13 @@ fn tell(operations: &Operations, home: &std::path::Path) {
         );
     }
     for app in snapshot.apps() {
-        let state = if app.enabled { "on " } else { "off" };
+        let (state, next) = if app.enabled {
+            ("on ", format!("show {} --reveal", app.slug))
+        } else {
+            ("off", format!("enable {}", app.slug))
+        };
         println!("{state} {:<24} {} ({})", app.slug, app.name, app.mode);
-        if !app.enabled {
-            println!(
-                "      AIRLOCK_HOME={} airlock app enable {}",
-                home.display(),
-                app.slug
-            );
-        }
+        println!("      AIRLOCK_HOME={} airlock app {next}", home.display());
     }
 }
 
@@ -135,6 +169,7 @@ async fn retry(
     operations: Arc<Operations>,
     mut pending: Vec<Secret>,
     enable: bool,
+    say: Say,
     stop: CancellationToken,
 ) {
     let mut pause = FIRST_RETRY;
@@ -143,7 +178,7 @@ async fn retry(
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        pending = register(&operations, pending, enable).await;
+        pending = register(&operations, pending, enable, say).await;
         pause = LAST_RETRY.min(pause * 2);
     }
 }
@@ -162,6 +197,7 @@ pub async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<()> {
         home: home.path().to_owned(),
         listen: args.listen,
         public_url: None,
+        host_url: None,
         inside_url: None,
         allowed_origins: Vec::new(),
         allowed_hosts: Vec::new(),

@@ -33,6 +33,18 @@ impl Operations {
     /// # Errors
     /// [`OpError`]; nothing was changed then.
     pub async fn execute(&self, operation: Operation) -> Result<Reply, OpError> {
+        let changes = operation.changes();
+        let reply = self.perform(operation).await;
+        if let Some(what) = changes {
+            match &reply {
+                Ok(reply) => tracing::info!(app = reply.slug(), what, "operation"),
+                Err(error) => tracing::warn!(what, %error, "operation refused"),
+            }
+        }
+        reply
+    }
+
+    async fn perform(&self, operation: Operation) -> Result<Reply, OpError> {
         match operation {
             Operation::Status => Ok(self.status()),
             Operation::List => {
@@ -66,6 +78,10 @@ impl Operations {
                 let address = self.registry.regenerate(&id).await?;
                 let app = self.find(id.as_str())?;
                 self.one(&app, Some(&address))
+            }
+            Operation::Refresh { app } => {
+                let app = self.find(&app)?;
+                self.refresh(&app).await
             }
             Operation::Describe { app, words } => {
                 let app = self.find(&app)?;
@@ -148,6 +164,20 @@ impl Operations {
             app: AppView::new(&added.app),
             existed: added.existed,
         })
+    }
+
+    /// The facts as Dify has them now, and what the app's guest makes of them.
+    async fn refresh(&self, app: &AppRecord) -> Result<Reply, OpError> {
+        let dify = self.dify.as_ref().ok_or(OpError::NoDify)?;
+        let key: AppKey = self.registry.app_key(&app.id)?.expose().parse()?;
+        let facts = dify.app(key).facts().await;
+        let facts: Facts = facts
+            .map_err(|error| OpError::Dify(error.operator()))?
+            .into();
+        let by = described_by(&guests::digest(app.guest), &facts.app(&app.settings));
+        self.describe_again(app, &facts, by).await?;
+        let app = self.find(app.id.as_str())?;
+        self.one(&app, None)
     }
 
     /// The new component is compiled and has described the app before anything changes.

@@ -20,6 +20,8 @@ pub struct AppView {
     pub mode: String,
     /// Does its address answer?
     pub enabled: bool,
+    /// Was it ever enabled? Its address is kept from then on.
+    pub has_address: bool,
     /// `built-in`, or the component's digest.
     pub guest: String,
     /// What clients see.
@@ -81,6 +83,7 @@ impl AppView {
             name: app.name.clone(),
             mode: app.mode.clone(),
             enabled: app.enabled,
+            has_address: app.has_address,
             guest: app
                 .guest
                 .as_ref()

@@ -44,6 +44,11 @@ pub enum Operation {
         /// Which app.
         app: String,
     },
+    /// Ask Dify again what the app is, and its guest what it offers.
+    Refresh {
+        /// Which app.
+        app: String,
+    },
     /// The operator's words for a tool.
     Describe {
         /// Which app.
@@ -63,6 +68,24 @@ pub enum Operation {
         /// Which app.
         app: String,
     },
+}
+
+impl Operation {
+    /// A word for the log, for what changes something.
+    #[must_use]
+    pub fn changes(&self) -> Option<&'static str> {
+        match self {
+            Self::Status | Self::List | Self::Show { .. } => None,
+            Self::Add { .. } => Some("add"),
+            Self::Enable { .. } => Some("enable"),
+            Self::Disable { .. } => Some("disable"),
+            Self::Regenerate { .. } => Some("regenerate"),
+            Self::Refresh { .. } => Some("refresh"),
+            Self::Describe { .. } => Some("describe"),
+            Self::SetGuest { .. } => Some("guest"),
+            Self::Remove { .. } => Some("remove"),
+        }
+    }
 }
 
 /// A change of one of the operator's words. In JSON: absent, `null`, or the value.
@@ -187,4 +210,16 @@ pub enum Reply {
         /// Apps in all.
         apps: usize,
     },
+}
+
+impl Reply {
+    /// The app that it is about; empty where it is about none.
+    #[must_use]
+    pub fn slug(&self) -> &str {
+        match self {
+            Self::Added { app, .. } | Self::App { app } => &app.slug,
+            Self::Removed { removed } => removed,
+            Self::Apps { .. } | Self::Status { .. } => "",
+        }
+    }
 }

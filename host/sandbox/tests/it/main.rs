@@ -1,0 +1,3 @@
+//! What the sandbox does with components that no honest toolchain makes.
+
+mod refusals;
