@@ -1,4 +1,13 @@
 //! Everything that crosses two rooms: one binary, a module for each matter.
 
+mod addresses;
+mod authors;
 mod calls;
+mod cli;
 mod clients;
+mod dify_faults;
+mod isolation;
+mod refusals;
+mod registry;
+mod revocation;
+mod secrets;

@@ -1,0 +1,142 @@
+//! A closed loop: each connection sends its next request when the answer to the last one is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::servers::Server;
+use crate::stats::Series;
+
+/// What is sent, to whom, and what must come back.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// How each answer must begin, or the benchmark ends: a fast error is no speed.
+    pub(crate) expected: Bytes,
+}
+
+/// What one server did under one load, round by round.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples {
+    /// Answers in a second.
+    pub(crate) throughput: Series,
+    /// The server's own CPU time for one request, in microseconds.
+    pub(crate) cpu: Series,
+    /// Half of the answers took longer, in microseconds.
+    pub(crate) p50: Series,
+    /// One in a hundred took longer, in microseconds.
+    pub(crate) p99: Series,
+}
+
+/// One exchange on a connection of its own: status 200 is required.
+pub(crate) async fn once(target: &Target) -> anyhow::Result<(HeaderMap, Bytes)> {
+    exchange(&mut connect(target.address).await?, target).await
+}
+
+/// Loads `server` with `connections` for `time`, and adds what was seen to `samples`.
+pub(crate) async fn round(
+    server: &Server,
+    target: &Arc<Target>,
+    connections: usize,
+    time: Duration,
+    samples: &mut Samples,
+) -> anyhow::Result<()> {
+    // Everybody is connected and warm before the clocks are read.
+    let ready = Arc::new(Barrier::new(connections + 1));
+    let mut clients = JoinSet::new();
+    for _ in 0..connections {
+        clients.spawn(client(Arc::clone(target), Arc::clone(&ready), time));
+    }
+    tokio::select! {
+        _ = ready.wait() => {}
+        // Nobody leaves before the barrier but with an error.
+        Some(early) = clients.join_next() => { early??; }
+    }
+    let (began, cpu) = (Instant::now(), server.cpu()?);
+    let mut latencies = Vec::new();
+    while let Some(client) = clients.join_next().await {
+        latencies.extend(client??);
+    }
+    let (seconds, cpu) = (began.elapsed().as_secs_f64(), server.cpu()? - cpu);
+    ensure!(!latencies.is_empty(), "no answer came within {time:?}");
+    let requests = latencies.len() as f64;
+    latencies.sort_unstable();
+    let quantile = |of: f64| {
+        let place = (of * (requests - 1.0)).round() as usize;
+        micros(latencies[place])
+    };
+    samples.throughput.push(requests / seconds);
+    samples.cpu.push(micros(cpu) / requests);
+    samples.p50.push(quantile(0.5));
+    samples.p99.push(quantile(0.99));
+    Ok(())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+async fn client(
+    target: Arc<Target>,
+    ready: Arc<Barrier>,
+    time: Duration,
+) -> anyhow::Result<Vec<Duration>> {
+    let mut connection = connect(target.address).await?;
+    exchange(&mut connection, &target).await?;
+    ready.wait().await;
+    let mut latencies = Vec::new();
+    let end = Instant::now() + time;
+    let mut sent = Instant::now();
+    while sent < end {
+        let (_, answer) = exchange(&mut connection, &target).await?;
+        ensure!(
+            answer.starts_with(&target.expected),
+            "an unexpected answer: {}",
+            String::from_utf8_lossy(&answer)
+        );
+        let now = Instant::now();
+        latencies.push(now - sent);
+        sent = now;
+    }
+    Ok(latencies)
+}
+
+async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (send, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(send)
+}
+
+async fn exchange(
+    connection: &mut SendRequest<Full<Bytes>>,
+    target: &Target,
+) -> anyhow::Result<(HeaderMap, Bytes)> {
+    let mut request = Request::post(target.path.as_str()).body(Full::new(target.body.clone()))?;
+    *request.headers_mut() = target.headers.clone();
+    connection.ready().await?;
+    let response = connection.send_request(request).await?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.context("a broken answer")?.to_bytes();
+    ensure!(
+        head.status == StatusCode::OK,
+        "{}: {}",
+        head.status,
+        String::from_utf8_lossy(&body)
+    );
+    Ok((head.headers, body))
+}

@@ -1,0 +1,54 @@
+//! `tools/list` beside a bare hyper server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::json;
+
+use super::{CONNECTIONS, World, redirected};
+use crate::contest::{Contender, Goals, Plan, contest};
+use crate::report::{Report, Table};
+use crate::servers::{Role, Server};
+
+/// The first goal, and the one after it.
+const GOALS: Goals = Goals {
+    throughput: &[0.70, 0.85],
+    cpu: &[1.50, 1.35],
+};
+
+const PLAN: Plan = Plan {
+    connections: CONNECTIONS,
+    rounds: 6,
+    time: Duration::from_secs(2),
+};
+
+pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Result<()> {
+    let (target, canned) = world.answered("tools/list", &json!({})).await?;
+    ensure!(canned.body.contains("inputSchema"), "{}", canned.body);
+    let mut table = Table {
+        title: "tools/list",
+        about: format!(
+            "One app, 2025-11-25, in a session, the answer {} bytes long; beside a bare hyper server that reads the same \
+             request and answers the same bytes. Closed loop, client on one thread, {} rounds of {:?}.",
+            canned.body.len(),
+            PLAN.rounds,
+            PLAN.time,
+        ),
+        ..Table::default()
+    };
+    let bare = Server::start(&Role::Bare(canned))?;
+    let others = vec![Contender {
+        name: "bare hyper",
+        target: redirected(&target, &bare)?,
+        server: &bare,
+    }];
+    let airlock = Contender {
+        name: "Airlock",
+        server: &world.airlock,
+        target: Arc::new(target),
+    };
+    contest(airlock, others, &PLAN, &GOALS, &mut table).await?;
+    report.table(&table);
+    Ok(())
+}
