@@ -144,14 +144,14 @@ impl Error {
                 format!("no byte of the stream for {after:?}{ids}; is Dify's worker running?")
             }
             Self::Unauthorized { url } => format!(
-                "Dify does not know the key, asked for {url}; give the app a new one (a key tried \
-                 before it was made is refused for 60 s)"
+                "Dify does not know the key, asked for {url}; was it deleted there? An app with a new key \
+                 is added anew (Dify refuses a key for 60 s if it was tried before it was made)"
             ),
             Self::Forbidden { message, .. } => format!("Dify forbids the app: {message}"),
             Self::AppUnavailable { message } => format!("the app cannot run: {message}"),
             Self::NotPublished => "the app was never published; publish it in Dify".to_owned(),
             Self::WrongMode { code } => {
-                format!("Dify says {code}: the app's mode has changed; read its facts again")
+                format!("Dify says {code}: the app's mode has changed; refresh it")
             }
             Self::InvalidInputs(faults) => {
                 format!("{} fault(s) in the inputs; nothing was sent", faults.len())
