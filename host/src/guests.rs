@@ -117,6 +117,13 @@ impl Guests {
         Ok(blocking(move || Component::load(&engine, &bytes)).await??)
     }
 
+    /// Keeps what was compiled on trial, so that the app's first call does not wait for a second compilation.
+    pub fn keep(&self, digest: Digest, component: Component) {
+        let cell = Arc::clone(self.lock().entry(digest).or_default());
+        // Where it is there already, or being compiled, the other copy is as good.
+        let _ = cell.set(component);
+    }
+
     /// Lets go of compiled guests that no app uses any more.
     pub fn retain(&self, used: impl Fn(&Digest) -> bool) {
         self.lock()

@@ -10,7 +10,7 @@ pub(crate) mod dify;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -64,8 +64,6 @@ pub(crate) struct Server {
     /// The app's key, of a stand-in.
     pub(crate) key: String,
     child: Child,
-    /// Its end is the server's sign to go.
-    _input: ChildStdin,
 }
 
 /// A server's word that it listens.
@@ -88,7 +86,7 @@ impl Server {
             // The log is written, as in `airlock serve`, and read by nobody.
             .stderr(Stdio::null())
             .spawn()?;
-        let mut input = child.stdin.take().context("stdin is piped")?;
+        let input = child.stdin.as_mut().context("stdin is piped")?;
         writeln!(input, "{}", serde_json::to_string(role)?)?;
         let output = child.stdout.take().context("stdout is piped")?;
         let mut answer = String::new();
@@ -101,7 +99,6 @@ impl Server {
             url: url.parse()?,
             key,
             child,
-            _input: input,
         })
     }
 
@@ -119,6 +116,13 @@ impl Server {
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks: u32 = ticks.map(str::parse::<u32>).sum::<Result<_, _>>()?;
         Ok(TICK * ticks)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Waiting closes its standard input first, which is its sign to go. Killed, it would leave its home behind.
+        let _ = self.child.wait();
     }
 }
 

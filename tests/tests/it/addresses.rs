@@ -30,6 +30,9 @@ fn code(url: &str) -> &str {
     url.split('/').nth_back(1).expect("…/server/CODE/mcp")
 }
 
+/// A way to ask, with its name.
+type Ask = (&'static str, fn(Post) -> Post);
+
 fn list(url: &str) -> Post {
     Post::to(url).rpc("tools/list", json!({}))
 }
@@ -69,7 +72,7 @@ async fn unknown_replaced_disabled_and_removed_addresses_are_told_apart_by_nobod
         format!("{origin}/server/{}/mcp", "x".repeat(4_000)),
         format!("{origin}/"),
     ];
-    let asks: [(&str, fn(Post) -> Post); 6] = [
+    let asks: [Ask; 6] = [
         ("POST of a list", |post| post.rpc("tools/list", json!({}))),
         ("POST of a call in a session", |post| {
             post.session("AAAA").call("travel_chat", json!({}))

@@ -419,19 +419,36 @@ async fn keys_from_the_environment_are_registered_off_and_once() {
         .serve(&[])
         .await
         .expect("a server");
-    let on = |text: &str| text.contains("on  word-counter") && text.contains("on  travel-chat");
-    let said = server.wait_for(|said| on(&said.stdout)).await;
-    let said = said.expect("both are on").stdout;
-    let printed = |line: &str| line.trim().starts_with("from this host");
-    let addresses: Vec<&str> = said
-        .lines()
-        .filter(|line| printed(line))
-        .filter_map(|line| line.split_whitespace().last())
-        .collect();
-    assert_eq!(addresses.len(), 2, "{said}");
-    for address in addresses {
-        assert_eq!(status(address).await, StatusCode::OK);
+    let both = |text: &str| {
+        let reveal = |app| text.contains(&format!("airlock app show {app} --reveal\n"));
+        reveal("word-counter") && reveal("travel-chat")
+    };
+    let said = server.wait_for(|said| both(&said.stdout)).await;
+    let said = said.expect("the lines that print the addresses").stdout;
+    for app in ["travel-chat", "word-counter"] {
+        let url = host(&desk.json(&["app", "show", app, "--reveal"]).await);
+        assert_eq!(status(&url).await, StatusCode::OK);
+        assert!(!said.contains(&url), "a server's output is a log: {said}");
     }
+    desk.json(&["app", "disable", "travel-chat"]).await;
+    server.signal("TERM").await.expect("it ends");
+    let mut server = airlock
+        .env("AIRLOCK_ENABLE", "all")
+        .start(&["serve", "--json", "--listen", "127.0.0.1:0"])
+        .expect("it starts");
+    let said = server.wait_for(|said| said.stdout.ends_with("}\n")).await;
+    let said: Value = serde_json::from_str(&said.expect("one object").stdout).expect("JSON");
+    let enabled = |slug: &str| {
+        let mut apps = said["apps"].as_array().into_iter().flatten();
+        let app = apps.find(|app| app["slug"] == slug).expect("it is listed");
+        app["enabled"].as_bool()
+    };
+    assert_eq!(enabled("word-counter"), Some(true));
+    assert_eq!(
+        enabled("travel-chat"),
+        Some(false),
+        "what was switched off stays off"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

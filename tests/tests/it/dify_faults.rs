@@ -101,7 +101,11 @@ async fn every_failure_of_dify_is_a_tool_error_that_says_whose_turn_it_is() {
         (chat, Fail, "The model behind the app failed"),
         (chatflow, Pause, "waits for a person"),
         (workflow, Pause, "waits for a person"),
-        (workflow, EarlyErrorNoEof, "Dify failed with status 500"),
+        (
+            workflow,
+            EarlyErrorNoEof,
+            "failed while it ran: Internal Server Error",
+        ),
         (chat, SilentAfterPing, "fell silent for 1 s"),
         (workflow, SilentAfterPing, "fell silent for 1 s"),
         (

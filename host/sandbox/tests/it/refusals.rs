@@ -48,14 +48,23 @@ fn every_import_that_no_guest_is_given_is_named() {
         ]
     );
     let words = refusal.to_string();
-    assert!(words.contains("wasi:sockets/tcp@0.2.0, wasi:http"), "{words}");
-    assert!(words.contains("may import airlock:guest/types@0.1.0"), "{words}");
+    assert!(
+        words.contains("wasi:sockets/tcp@0.2.0, wasi:http"),
+        "{words}"
+    );
+    assert!(
+        words.contains("may import airlock:guest/types@0.1.0"),
+        "{words}"
+    );
 }
 
 #[test]
 fn a_bare_function_is_an_import_too() {
     let refusal = refused(r#"(component (import "launch" (func)))"#);
-    assert!(refusal.to_string().contains("no guest is given: launch."), "{refusal}");
+    assert!(
+        refusal.to_string().contains("no guest is given: launch."),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -70,7 +79,10 @@ fn a_missing_export_is_named() {
             (export "airlock:guest/tools@0.1.0" (instance $i))))"#,
     ] {
         let refusal = refused(text);
-        assert!(matches!(&refusal, Refusal::MissingExports(names) if names == &["airlock:guest/tools@0.1.0"]), "{refusal}");
+        assert!(
+            matches!(&refusal, Refusal::MissingExports(names) if names == &["airlock:guest/tools@0.1.0"]),
+            "{refusal}"
+        );
     }
 }
 
@@ -98,12 +110,15 @@ fn strings_that_would_have_to_be_transcoded_are_refused() {
                     (func (export "say") (param i32 i32)))
                 (core instance $i (instantiate $m))
                 (func $say (param "words" string) (canon lift (core func $i "say")
-                    string-encoding={encoding} (memory $i "memory") (realloc (func $i "realloc"))))
+                    string-encoding={encoding} (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
                 (export "say" (func $say))
                 {HOLLOW})"#
         );
         let refusal = refused(&text);
-        assert!(matches!(refusal, Refusal::StringEncoding(found) if found == name), "{refusal}");
+        assert!(
+            matches!(refusal, Refusal::StringEncoding(found) if found == name),
+            "{refusal}"
+        );
         // The same in UTF-8 gets further: to the types of its export.
         let refusal = refused(&text.replace(encoding, "utf8"));
         assert!(matches!(refusal, Refusal::WrongTypes(_)), "{refusal}");
@@ -128,5 +143,8 @@ fn the_parts_of_webassembly_that_are_switched_off_do_not_compile() {
 fn a_core_module_is_taken_only_with_its_component_type() {
     let refusal = refused(r#"(module (func (export "run")))"#);
     assert!(matches!(refusal, Refusal::NotAComponent(_)), "{refusal}");
-    assert!(refusal.to_string().contains("airlock guest build"), "{refusal}");
+    assert!(
+        refusal.to_string().contains("airlock guest build"),
+        "{refusal}"
+    );
 }
