@@ -9,6 +9,7 @@ use airlock_tests::post::open_session;
 use airlock_tests::{Post, World, WorldConfig};
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 /// Long enough for anything but a hang.
 const SOON: Duration = Duration::from_secs(20);
@@ -121,14 +122,17 @@ async fn a_neighbour_is_served_quickly_while_guests_spin() {
         .await
         .expect("published");
     neighbour(&other).await;
-    let spinners: Vec<_> = (0..4)
-        .map(|_| {
-            let url = url.clone();
-            tokio::spawn(async move { call(&url, "spin", json!({})).await })
-        })
+    let mut begun = JoinSet::new();
+    for _ in 0..4 {
+        begun.spawn(Post::to(&url).call("spin", json!({})).send());
+    }
+    // What is answered by a stream has gone on for half a second: all four spin.
+    let spinners: Vec<_> = begun
+        .join_all()
+        .await
+        .into_iter()
+        .map(|posted| tokio::spawn(posted.expect("an answer begins").tool_text()))
         .collect();
-    // They spin once each has its stream, for nothing that is quick has one.
-    tokio::time::sleep(Duration::from_millis(600)).await;
     let (mut calls, mut lists) = (Vec::new(), Vec::new());
     for _ in 0..20 {
         calls.push(neighbour(&other).await);
@@ -150,7 +154,8 @@ async fn a_neighbour_is_served_quickly_while_guests_spin() {
     assert!(calls[19] < Duration::from_millis(250), "{calls:?}");
     assert!(lists[19] < Duration::from_millis(250), "{lists:?}");
     for spinner in spinners {
-        let (text, is_error, _) = spinner.await.expect("no panic");
+        let ended = spinner.await.expect("no panic");
+        let (text, is_error) = ended.expect("a tool result");
         assert!(
             is_error && text.contains("computed for more than 3s"),
             "{text}"
