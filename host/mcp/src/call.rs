@@ -14,8 +14,9 @@ use tokio::{
 };
 
 use crate::{
-    Body, Call, CallError, CallResult, Client, Config, Nonce, Progress, ToolServer, Version,
-    accept::Accept, inflight::Place, progress::Notifications, reply, result::response,
+    Body, Call, CallError, CallResult, Client, Config, Context, End, Log, Nonce, Progress,
+    ToolServer, Version, accept::Accept, inflight::Place, progress::Notifications, reply,
+    result::response,
 };
 
 /// A call that was understood, and has its place.
@@ -145,10 +146,15 @@ async fn run(
     let mut running = server.call(Call {
         tool,
         arguments,
-        client,
-        session,
-        progress,
-        cancelled: cancelled.clone(),
+        answers: None,
+        task: None,
+        context: Context {
+            client,
+            session,
+            progress,
+            log: Log::off(),
+            cancelled: cancelled.clone(),
+        },
     });
     {
         let mut hangup = pin!(async {
@@ -164,7 +170,12 @@ async fn run(
                     if let Some(last) = notifications.last() {
                         let _ = outbox.try_send(Out::Progress(last));
                     }
-                    return reply.send(outcome);
+                    return reply.send(outcome.map(|end| match end {
+                        End::Complete(result) => result,
+                        End::InputRequired(_) => CallResult::error(
+                            "This tool has to ask something before it can go on, and this client cannot be asked.",
+                        ),
+                    }));
                 }
                 notification = notifications.next() => {
                     let _ = outbox.try_send(Out::Progress(notification));

@@ -24,6 +24,10 @@ pub struct Config {
     pub hangup_grace: Duration,
     /// How long a cancelled call may take to wind down before it is dropped. Default 5 s.
     pub wind_down: Duration,
+    /// How long a client may take to come back with answers to what a call asked. Default 15 minutes.
+    pub answer_time: Duration,
+    /// Bytes of one task's row; a task whose result is larger has failed. Default 4 MiB.
+    pub task_cap: usize,
     /// Calls that run at once, those that wind down or have lost their client included. Default 1,024.
     pub calls: usize,
     /// Calls that run at once in one session. Default 64.
@@ -41,6 +45,8 @@ impl Default for Config {
             heartbeat: Duration::from_secs(5),
             hangup_grace: Duration::from_secs(10),
             wind_down: Duration::from_secs(5),
+            answer_time: Duration::from_secs(15 * 60),
+            task_cap: 4 * 1024 * 1024,
             calls: 1024,
             calls_per_session: 64,
         }

@@ -134,6 +134,8 @@ pub(crate) struct Params<'a> {
     pub(crate) protocol_version: Option<&'a RawValue>,
     #[serde(borrow, rename = "clientInfo")]
     pub(crate) client_info: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) capabilities: Option<&'a RawValue>,
 }
 
 /// The members of `params._meta` that mean something to us.

@@ -9,14 +9,22 @@
 //! `reply` and `body` (the bytes that go back). `fault` holds every refusal with its status and code.
 
 mod accept;
+mod ask;
 mod body;
 mod call;
+mod capabilities;
+mod catalog;
+mod changes;
 mod config;
 mod envelope;
 mod eras;
 mod fault;
 mod guard;
 mod inflight;
+mod keys;
+mod list;
+mod log;
+mod members;
 mod progress;
 mod read;
 mod reply;
@@ -24,17 +32,29 @@ mod result;
 mod serve;
 mod server;
 mod session;
+mod tasks;
 mod tools;
 mod version;
 
+pub use ask::{
+    Answers, Call, CallError, Client, Complete, Completion, Context, End, GetPrompt, PromptResult,
+    Questions, Read, ReadResult, Reference,
+};
 pub use body::Body;
+pub use capabilities::Capabilities;
+pub use catalog::Catalog;
+pub use changes::{Change, Changes};
 pub use config::Config;
 pub use guard::{Guard, GuardConfig, GuardError, Passed, Refusal};
+pub use keys::Keys;
+pub use list::ListError;
+pub use log::{Level, Log};
 pub use progress::Progress;
 pub use reply::not_found;
 pub use result::CallResult;
 pub use serve::Mcp;
-pub use server::{About, Answer, Call, CallError, Client, ToolServer};
+pub use server::{About, Answer, Offers, ToolServer};
 pub use session::Nonce;
-pub use tools::{Tools, ToolsError};
+pub use tasks::{Kept, Stored, TaskKey, TaskRow, TaskStore, TaskStoreError};
+pub use tools::Tools;
 pub use version::Version;

@@ -55,7 +55,14 @@ pub(crate) fn response(
             return reply::result(id, &body(&CallResult::error(&words), version));
         }
         Err(CallError::InvalidArguments(words)) => Fault::InvalidParams(words),
-        Err(CallError::UnknownTool) => Fault::UnknownTool(excerpt(tool)),
+        Err(CallError::MissingCapability(needed)) => {
+            let words = format!(
+                "This tool needs a client that declares {}, and this connection does not.",
+                needed.to_json()
+            );
+            return reply::result(id, &body(&CallResult::error(&words), version));
+        }
+        Err(CallError::Unknown) => Fault::UnknownTool(excerpt(tool)),
         Err(CallError::Cancelled) => Fault::Cancelled,
         Err(CallError::Gone) => Fault::Gone,
         Err(CallError::Internal(words)) => Fault::Internal(words),

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
 
 use crate::{
-    Body, Config, ToolServer, Version,
+    Body, Config, Keys, ToolServer, Version,
     accept::{self, Accept},
     call,
     envelope::{Id, Malformed},
@@ -49,10 +49,10 @@ pub(crate) struct Refused {
 }
 
 impl Mcp {
-    /// `session_key` signs session ids: whoever has it can make them up.
-    pub fn new(config: Config, session_key: [u8; 32]) -> Self {
+    /// For all addresses of one server.
+    pub fn new(config: Config, keys: &Keys) -> Self {
         Self {
-            sessions: Sessions::new(&session_key),
+            sessions: Sessions::new(&keys.session),
             inflight: Arc::new(InFlight::new(&config)),
             config,
         }

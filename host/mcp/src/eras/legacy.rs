@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Handled;
 use crate::{
-    Client, Version,
+    Capabilities, Client, Version,
     call::{Pending, Prepared, Shape},
     envelope::{self, Id, Message, Params, Request, is_object, is_too_deep, text},
     fault::{Fault, excerpt},
@@ -115,7 +115,7 @@ impl<'a> Exchange<'a> {
                 value
                     .to_str()
                     .ok()
-                    .and_then(Version::parse)
+                    .and_then(Version::legacy)
                     .ok_or(Fault::UnsupportedVersion)?,
             ),
             None => None,
@@ -233,8 +233,8 @@ fn initialize(
         let asked = params.protocol_version.and_then(text);
         let asked = asked.ok_or_else(|| invalid("protocolVersion must be a string"))?;
         Ok((
-            Version::parse(&asked).unwrap_or(Version::LATEST),
-            client(params.client_info),
+            Version::legacy(&asked).unwrap_or(Version::LATEST),
+            client(params.client_info, params.capabilities),
         ))
     });
     let (version, client) = match read {
@@ -296,7 +296,7 @@ fn initialized(door: &Door<'_>, version: Version) -> Vec<u8> {
 }
 
 /// What the client calls itself, as far as it can be read: a client without a proper name is still served.
-fn client(info: Option<&RawValue>) -> Client {
+fn client(info: Option<&RawValue>, capabilities: Option<&RawValue>) -> Client {
     #[derive(Default, Deserialize)]
     struct Info<'a> {
         #[serde(borrow, default)]
@@ -310,6 +310,7 @@ fn client(info: Option<&RawValue>) -> Client {
     Client {
         name: info.name.into_owned(),
         version: info.version.into_owned(),
+        capabilities: capabilities.map(Capabilities::read).unwrap_or_default(),
     }
 }
 

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use airlock_mcp::{About, Answer, Body, Call, CallResult, Config, Mcp, ToolServer, Tools};
+use airlock_mcp::{
+    About, Answer, Body, Call, CallResult, Config, End, Keys, Mcp, ToolServer, Tools,
+};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, value::RawValue};
@@ -21,7 +23,7 @@ pub(crate) struct Fake {
     pub(crate) epoch: AtomicU64,
     pub(crate) gone: CancellationToken,
     tools: Tools,
-    act: Box<dyn Fn(Call) -> Answer + Send + Sync>,
+    act: Box<dyn Fn(Call) -> Answer<End<CallResult>> + Send + Sync>,
 }
 
 impl ToolServer for Fake {
@@ -46,7 +48,7 @@ impl ToolServer for Fake {
         &self.tools
     }
 
-    fn call(&self, call: Call) -> Answer {
+    fn call(&self, call: Call) -> Answer<End<CallResult>> {
         (self.act)(call)
     }
 
@@ -73,13 +75,15 @@ pub(crate) const BOTH: &[(&str, &str)] = &[("accept", "application/json, text/ev
 pub(crate) const JSON: &[(&str, &str)] = &[("accept", "application/json")];
 
 /// A client of a server whose calls do what `act` says.
-pub(crate) fn client(act: impl Fn(Call) -> Answer + Send + Sync + 'static) -> Client {
+pub(crate) fn client(
+    act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
+) -> Client {
     client_with(Config::default(), act)
 }
 
 pub(crate) fn client_with(
     config: Config,
-    act: impl Fn(Call) -> Answer + Send + Sync + 'static,
+    act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
 ) -> Client {
     let tool = RawValue::from_string(TOOL.to_owned()).expect("JSON");
     let server = Fake {
@@ -90,8 +94,16 @@ pub(crate) fn client_with(
         act: Box::new(act),
     };
     Client {
-        mcp: Arc::new(Mcp::new(config, [7; 32])),
+        mcp: Arc::new(Mcp::new(config, &keys(7))),
         server: Arc::new(server),
+    }
+}
+
+pub(crate) fn keys(seed: u8) -> Keys {
+    Keys {
+        session: [seed; 32].into(),
+        state: [seed; 32].into(),
+        task: [seed; 32].into(),
     }
 }
 
@@ -99,7 +111,7 @@ pub(crate) fn client_with(
 pub(crate) fn echo() -> Client {
     client(|call| {
         let text = format!("{} {}", call.tool, call.arguments.get());
-        Box::pin(async move { Ok(CallResult::text(&text)) })
+        Box::pin(async move { Ok(CallResult::text(&text).into()) })
     })
 }
 
@@ -108,7 +120,7 @@ pub(crate) fn slow(time: Duration) -> Client {
     client(move |_call| {
         Box::pin(async move {
             tokio::time::sleep(time).await;
-            Ok(CallResult::text("late"))
+            Ok(CallResult::text("late").into())
         })
     })
 }
