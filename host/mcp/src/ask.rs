@@ -1,9 +1,12 @@
 //! What a server is asked, and what it may answer.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Capabilities, Log, Nonce, Progress, TaskKey};
+use crate::{Capabilities, Log, Nonce, Progress, TaskKey, session::prefix};
 
 /// One `tools/call`.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ pub enum Reference {
 }
 
 /// Who asks, and how to speak with them while the request runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// Who says it is asking.
     pub client: Client,
@@ -93,6 +96,30 @@ pub struct Client {
     pub version: String,
     /// What it declared that it can do.
     pub capabilities: Capabilities,
+}
+
+const NAME_MAX: usize = 64;
+const VERSION_MAX: usize = 32;
+
+impl Client {
+    /// As far as it can be read: a client without a proper name is still served.
+    pub(crate) fn read(info: Option<&RawValue>, capabilities: Option<&RawValue>) -> Self {
+        #[derive(Default, Deserialize)]
+        struct Info<'a> {
+            #[serde(borrow, default)]
+            name: Cow<'a, str>,
+            #[serde(borrow, default)]
+            version: Cow<'a, str>,
+        }
+        let info: Info<'_> = info
+            .and_then(|info| serde_json::from_str(info.get()).ok())
+            .unwrap_or_default();
+        Self {
+            name: prefix(&info.name, NAME_MAX).to_owned(),
+            version: prefix(&info.version, VERSION_MAX).to_owned(),
+            capabilities: capabilities.map(Capabilities::read).unwrap_or_default(),
+        }
+    }
 }
 
 /// How a request ended, or why it has to wait.
@@ -124,10 +151,10 @@ pub struct Questions {
 /// The answers to [`Questions`].
 #[derive(Clone, Debug)]
 pub struct Answers {
-    /// `inputResponses`: an object from the key to the response's `result`. Not validated, and possibly without some of
-    /// the keys that were asked for.
+    /// `inputResponses`: an object from the key to an object, the response's `result`. Not validated any further: keys
+    /// that were asked for may be missing, and others be there.
     pub responses: Box<RawValue>,
-    /// What [`Questions::state`] was.
+    /// What [`Questions::state`] was, unchanged; empty too for a client that brings answers and no state.
     pub state: Vec<u8>,
 }
 

@@ -32,6 +32,10 @@ pub struct Config {
     pub calls: usize,
     /// Calls that run at once in one session. Default 64.
     pub calls_per_session: usize,
+    /// Streams on which clients listen for changes at once. Default 8,192.
+    pub streams: usize,
+    /// Streams on which one session listens at once. Default 4: one, and those of lost connections.
+    pub streams_per_session: usize,
 }
 
 impl Default for Config {
@@ -49,6 +53,8 @@ impl Default for Config {
             task_cap: 4 * 1024 * 1024,
             calls: 1024,
             calls_per_session: 64,
+            streams: 8192,
+            streams_per_session: 4,
         }
     }
 }

@@ -8,8 +8,10 @@
 //! nothing stored), `call` (JSON or a stream, and what ends a call early), `progress`, `result` (answers by version),
 //! `reply` and `body` (the bytes that go back). `fault` holds every refusal with its status and code.
 
+mod about;
 mod accept;
 mod ask;
+mod asking;
 mod body;
 mod call;
 mod capabilities;
@@ -18,23 +20,34 @@ mod changes;
 mod config;
 mod envelope;
 mod eras;
+#[cfg(test)]
+mod fake;
 mod fault;
 mod guard;
 mod inflight;
+mod job;
 mod keys;
 mod list;
+mod listen;
 mod log;
+mod mailbox;
 mod members;
+mod mirror;
+mod params;
 mod progress;
+mod questions;
 mod read;
 mod reply;
 mod result;
+mod run;
 mod serve;
 mod server;
 mod session;
+mod state;
 mod tasks;
 mod tools;
 mod version;
+mod wishes;
 
 pub use ask::{
     Answers, Call, CallError, Client, Complete, Completion, Context, End, GetPrompt, PromptResult,

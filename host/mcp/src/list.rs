@@ -58,7 +58,7 @@ pub enum ListError {
 
 /// How long a modern client may keep a list. Changes are told sooner to those who listen; the others ask again after a
 /// minute, which costs neither a guest nor Dify.
-const TTL_MS: u32 = 60_000;
+pub(crate) const TTL_MS: u32 = 60_000;
 
 impl List {
     /// Takes items in the newest shape. Older versions get them without the members that they do not know; members that no

@@ -1,9 +1,10 @@
 //! Log messages for the client (`notifications/message`), of one request.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+
+use crate::call::Out;
 
 /// The levels of RFC 5424, least severe first: comparisons say "at least as severe".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,11 +35,9 @@ pub struct Log(Option<Open>);
 #[derive(Clone, Debug)]
 struct Open {
     least: Level,
-    out: mpsc::Sender<Bytes>,
+    /// Weak, because the stream ends with its last sender, and a server may keep this for longer.
+    out: mpsc::WeakSender<Out>,
 }
-
-/// Messages that may wait for a slow reader; what comes on top is dropped.
-const ROOM: usize = 64;
 
 /// Bytes of one message's data; larger ones are dropped.
 const DATA_MAX: usize = 16 * 1024;
@@ -75,7 +74,9 @@ impl Log {
         };
         let message = serde_json::to_vec(&message).expect("strings and raw JSON are JSON");
         // A full channel is a slow reader, a closed one has left.
-        let _ = open.out.try_send(message.into());
+        if let Some(out) = open.out.upgrade() {
+            let _ = out.try_send(Out::Note(message.into()));
+        }
     }
 
     /// Would a message of that level be sent?
@@ -84,17 +85,18 @@ impl Log {
         self.0.as_ref().is_some_and(|open| level >= open.least)
     }
 
-    /// For a client that asked for nothing.
-    pub(crate) fn off() -> Self {
-        Self(None)
+    /// For one request; without a level it sends nothing.
+    pub(crate) fn new(least: Option<Level>, out: &mpsc::Sender<Out>) -> Self {
+        Self(least.map(|least| Open {
+            least,
+            out: out.downgrade(),
+        }))
     }
 }
 
-/// Both sides for one request; without a level both do nothing.
-pub(crate) fn channel(least: Option<Level>) -> (Log, Option<mpsc::Receiver<Bytes>>) {
-    let Some(least) = least else {
-        return (Log::off(), None);
-    };
-    let (out, messages) = mpsc::channel(ROOM);
-    (Log(Some(Open { least, out })), Some(messages))
+impl Level {
+    /// None for what is no level.
+    pub(crate) fn read(raw: &RawValue) -> Option<Self> {
+        serde_json::from_str(raw.get()).ok()
+    }
 }

@@ -21,6 +21,11 @@ use crate::{Capabilities, Client, Version};
 pub struct Nonce([u8; 16]);
 
 impl Nonce {
+    #[cfg(test)]
+    pub(crate) fn of(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The 16 bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

@@ -9,6 +9,7 @@ use crate::{
     Version,
     list::{self, List, ListError},
     members::Members,
+    mirror::{self, Mirrored},
 };
 
 /// An address's tools, ready to be listed. A clone shares the bytes.
@@ -16,6 +17,7 @@ use crate::{
 pub struct Tools {
     list: List,
     tasks: Arc<HashMap<String, TaskSupport>>,
+    mirrored: Arc<HashMap<String, Vec<Mirrored>>>,
 }
 
 /// May a call of the tool become a task?
@@ -33,19 +35,26 @@ impl Tools {
     /// so do the order of members and the spelling of their values.
     ///
     /// # Errors
-    /// When a tool is no object, has no name, or has another's name.
+    /// When a tool is no object, has no name, or has another's name, or when one of its arguments cannot be mirrored in a
+    /// header as its `x-mcp-header` says: clients would not show such a tool.
     pub fn new(tools: &[Box<RawValue>]) -> Result<Self, ListError> {
         let read = list::read("tools", "name", tools)?;
         let tasks = read.iter().filter_map(task_support).collect();
         Ok(Self {
             list: List::of_members("tools", &read),
             tasks: Arc::new(tasks),
+            mirrored: Arc::new(mirror::all(&read)?),
         })
     }
 
     /// The result of `tools/list`: `{"tools":[…]}`.
     pub fn list(&self, version: Version) -> &Bytes {
         self.list.of(version)
+    }
+
+    /// The arguments of the tool that calls repeat in headers.
+    pub(crate) fn mirrored(&self, tool: &str) -> &[Mirrored] {
+        self.mirrored.get(tool).map_or(&[], Vec::as_slice)
     }
 
     /// None where calls of the tool never become tasks.

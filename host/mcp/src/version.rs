@@ -25,6 +25,14 @@ impl Version {
         Self::V2026_07_28,
     ];
 
+    /// What `server/discover` offers, newest first. Not 2024-11-05, whose transport is not spoken here.
+    pub(crate) const OFFERED: [Self; 4] = [
+        Self::V2026_07_28,
+        Self::V2025_11_25,
+        Self::V2025_06_18,
+        Self::V2025_03_26,
+    ];
+
     /// What `initialize` answers to a client that asks for a version we do not speak.
     pub(crate) const LATEST: Self = Self::V2025_11_25;
 

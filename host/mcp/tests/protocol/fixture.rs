@@ -9,21 +9,62 @@ use std::{
 };
 
 use airlock_mcp::{
-    About, Answer, Body, Call, CallResult, Config, End, Keys, Mcp, ToolServer, Tools,
+    About, Answer, Body, Call, CallError, CallResult, Catalog, Changes, Complete, Completion,
+    Config, End, GetPrompt, Keys, Mcp, Offers, PromptResult, Read, ReadResult, ToolServer, Tools,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const TOOL: &str = r#"{"name":"run","title":"Run","inputSchema":{"type":"object"}}"#;
+
+type Act<Q, A> = Box<dyn Fn(Q) -> Answer<A> + Send + Sync>;
 
 pub(crate) struct Fake {
     pub(crate) app: &'static str,
     pub(crate) epoch: AtomicU64,
     pub(crate) gone: CancellationToken,
-    tools: Tools,
-    act: Box<dyn Fn(Call) -> Answer<End<CallResult>> + Send + Sync>,
+    pub(crate) tools: Tools,
+    pub(crate) offers: Offers,
+    pub(crate) catalog: Catalog,
+    pub(crate) changes: Option<Changes>,
+    pub(crate) act: Act<Call, End<CallResult>>,
+    pub(crate) read: Act<Read, End<ReadResult>>,
+    pub(crate) prompt: Act<GetPrompt, End<PromptResult>>,
+    pub(crate) complete: Act<Complete, Completion>,
+}
+
+impl Fake {
+    /// One tool, and nothing else.
+    pub(crate) fn new(
+        act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            app: "app-1",
+            epoch: AtomicU64::new(1),
+            gone: CancellationToken::new(),
+            tools: Tools::new(&[raw(TOOL)]).expect("a tool"),
+            offers: Offers::default(),
+            catalog: Catalog::empty().clone(),
+            changes: None,
+            act: Box::new(act),
+            read: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
+            prompt: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
+            complete: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
+        }
+    }
+
+    pub(crate) fn client(self) -> Client {
+        self.client_with(Config::default())
+    }
+
+    pub(crate) fn client_with(self, config: Config) -> Client {
+        Client {
+            mcp: Arc::new(Mcp::new(config, &keys(7))),
+            server: Arc::new(self),
+        }
+    }
 }
 
 impl ToolServer for Fake {
@@ -44,17 +85,45 @@ impl ToolServer for Fake {
         }
     }
 
+    fn offers(&self) -> Offers {
+        self.offers
+    }
+
     fn tools(&self) -> &Tools {
         &self.tools
+    }
+
+    fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     fn call(&self, call: Call) -> Answer<End<CallResult>> {
         (self.act)(call)
     }
 
+    fn read(&self, read: Read) -> Answer<End<ReadResult>> {
+        (self.read)(read)
+    }
+
+    fn prompt(&self, prompt: GetPrompt) -> Answer<End<PromptResult>> {
+        (self.prompt)(prompt)
+    }
+
+    fn complete(&self, complete: Complete) -> Answer<Completion> {
+        (self.complete)(complete)
+    }
+
+    fn changes(&self) -> Option<&Changes> {
+        self.changes.as_ref()
+    }
+
     fn gone(&self) -> &CancellationToken {
         &self.gone
     }
+}
+
+pub(crate) fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).expect("a test's JSON")
 }
 
 /// A client of one server.
@@ -85,18 +154,7 @@ pub(crate) fn client_with(
     config: Config,
     act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
 ) -> Client {
-    let tool = RawValue::from_string(TOOL.to_owned()).expect("JSON");
-    let server = Fake {
-        app: "app-1",
-        epoch: AtomicU64::new(1),
-        gone: CancellationToken::new(),
-        tools: Tools::new(&[tool]).expect("a tool"),
-        act: Box::new(act),
-    };
-    Client {
-        mcp: Arc::new(Mcp::new(config, &keys(7))),
-        server: Arc::new(server),
-    }
+    Fake::new(act).client_with(config)
 }
 
 pub(crate) fn keys(seed: u8) -> Keys {
@@ -149,9 +207,31 @@ impl Client {
         hear(self.open(headers, body).await).await
     }
 
+    /// Posts a request of the stateless era as its clients do, and leaves the answer's body unread.
+    pub(crate) async fn open_modern(&self, method: &str, params: Value) -> Response<Body> {
+        let (headers, body) = modern(method, params);
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.open(&headers, &body).await
+    }
+
+    /// The same, read whole.
+    pub(crate) async fn modern(&self, method: &str, params: Value) -> Heard {
+        hear(self.open_modern(method, params).await).await
+    }
+
     /// The id of a new session.
     pub(crate) async fn session(&self, version: &str) -> String {
-        let heard = self.post(BOTH, &initialize(version, "test")).await;
+        self.session_with(version, "{}").await
+    }
+
+    /// The id of a new session of a client that declares these capabilities.
+    pub(crate) async fn session_with(&self, version: &str, capabilities: &str) -> String {
+        let capabilities = format!(r#""capabilities":{capabilities}"#);
+        let initialize = initialize(version, "test").replace(r#""capabilities":{}"#, &capabilities);
+        let heard = self.post(BOTH, &initialize).await;
         heard.headers["mcp-session-id"]
             .to_str()
             .expect("visible ASCII")
@@ -163,6 +243,30 @@ pub(crate) fn initialize(version: &str, name: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{{}},"clientInfo":{{"name":"{name}","version":"2.1"}}}}}}"#
     )
+}
+
+/// A request of the stateless era, with all that its clients say; members of `params._meta` replace ours.
+pub(crate) fn modern(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, String) {
+    let mut meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "2.1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    for (name, value) in params["_meta"].as_object().into_iter().flatten() {
+        meta[name] = value.clone();
+    }
+    params["_meta"] = meta;
+    let mut headers = vec![
+        (BOTH[0].0, BOTH[0].1.to_owned()),
+        ("mcp-protocol-version", "2026-07-28".to_owned()),
+        ("mcp-method", method.to_owned()),
+    ];
+    let name = ["name", "uri", "taskId"]
+        .iter()
+        .find_map(|name| params[name].as_str());
+    headers.extend(name.map(|name| ("mcp-name", name.to_owned())));
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    (headers, body.to_string())
 }
 
 /// A `tools/call` of the fake's tool, with more members of `params` if need be.
