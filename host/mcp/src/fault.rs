@@ -82,6 +82,8 @@ pub(crate) enum Fault {
     Gone,
     #[error("Too many calls are running at once: wait for some of them to end, then try again")]
     TooManyCalls,
+    #[error("Too many tasks are kept at once: wait for some of them to end, then try again")]
+    TooManyTasks,
     #[error("Too many streams are open at once: close one, or try again later")]
     TooManyStreams,
 }
@@ -117,6 +119,7 @@ impl Fault {
             | Self::Internal(_)
             | Self::Cancelled
             | Self::Gone
+            | Self::TooManyTasks
             | Self::TooManyCalls => StatusCode::OK,
         }
     }
@@ -151,7 +154,7 @@ impl Fault {
             Self::TooSlow => 408,
             Self::TooLarge(_) => 413,
             Self::MediaType => 415,
-            Self::TooManyCalls | Self::TooManyStreams => 429,
+            Self::TooManyCalls | Self::TooManyTasks | Self::TooManyStreams => 429,
         }
     }
 }
@@ -194,6 +197,7 @@ impl Fault {
             | Self::Cancelled
             | Self::Gone
             | Self::TooManyCalls
+            | Self::TooManyTasks
             | Self::TooManyStreams => None,
         }
     }

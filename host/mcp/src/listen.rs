@@ -1,20 +1,22 @@
 //! Streams on which a client is told of changes: `subscriptions/listen`, and the GET of the `initialize` era.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::Response;
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
-    Body, Change, Nonce, ToolServer, Version,
+    Body, Change, Nonce, TaskKey, ToolServer, Version,
     call::Out,
     inflight::Place,
+    members::Members,
     reply,
     result::{self, To},
     serve::Shared,
+    tasks::{self, Field},
     wishes::Wishes,
 };
 
@@ -32,6 +34,8 @@ pub(crate) enum Ear {
     Subscription {
         id: Box<str>,
         resources: Vec<String>,
+        /// With their ids, as the client has them.
+        tasks: Vec<(TaskKey, String)>,
     },
     /// The GET of a session, which names resources elsewhere and at any time.
     Session { session: Nonce },
@@ -72,8 +76,9 @@ impl Listener {
                 () = self.place.cancelled.cancelled() => break,
                 () = outbox.closed() => return,
                 change = changes.recv() => match change {
+                    Ok(Change::Task(key)) => self.task(key).await.into_iter().collect(),
                     Ok(change) => self.messages(&change),
-                    Err(broadcast::error::RecvError::Lagged(_)) => self.everything(),
+                    Err(broadcast::error::RecvError::Lagged(_)) => self.everything().await,
                     Err(broadcast::error::RecvError::Closed) => break,
                 },
             };
@@ -104,12 +109,17 @@ impl Listener {
     }
 
     /// All that may have changed while nobody counted.
-    fn everything(&self) -> Vec<Bytes> {
+    async fn everything(&self) -> Vec<Bytes> {
         let lists = [Change::Tools, Change::Prompts, Change::Resources];
         let mut said: Vec<_> = lists.iter().flat_map(|list| self.messages(list)).collect();
         match &self.ear {
-            Ear::Subscription { resources, .. } => {
+            Ear::Subscription {
+                resources, tasks, ..
+            } => {
                 said.extend(resources.iter().map(|uri| self.updated(uri)));
+                for (key, _) in tasks {
+                    said.extend(self.task(*key).await);
+                }
             }
             Ear::Session { session } => {
                 let watched = self.wishes().watched(*session);
@@ -132,12 +142,23 @@ impl Listener {
 
     fn list_changed(&self, list: &str) -> Bytes {
         let method = format!("notifications/{list}/list_changed");
-        self.ear.notification(&method, None::<(&str, &str)>)
+        self.ear.notification(&method, Vec::new())
     }
 
     fn updated(&self, uri: &str) -> Bytes {
         let method = "notifications/resources/updated";
-        self.ear.notification(method, Some(("uri", uri)))
+        let uri = to_raw_value(uri).expect("a string is JSON");
+        self.ear.notification(method, vec![("uri", uri)])
+    }
+
+    /// Where the task stands now; none for one that this client does not follow.
+    async fn task(&self, key: TaskKey) -> Option<Bytes> {
+        let Ear::Subscription { tasks, .. } = &self.ear else {
+            return None;
+        };
+        let (_, id) = tasks.iter().find(|(followed, _)| *followed == key)?;
+        let fields = tasks::detailed(&self.server, key, id).await?;
+        Some(self.ear.notification("notifications/tasks", fields))
     }
 
     /// Only modern clients are told that a stream has ended for good.
@@ -154,26 +175,32 @@ impl Listener {
 }
 
 impl Ear {
-    /// A notification, with one member of `params` if need be.
-    pub(crate) fn notification<T: Serialize>(
-        &self,
-        method: &str,
-        param: Option<(&str, T)>,
-    ) -> Bytes {
-        let mut params = serde_json::Map::new();
-        if let Some((name, value)) = param {
-            let value = serde_json::to_value(value).expect("what we say is JSON");
-            params.insert(name.to_owned(), value);
+    /// A notification with these members of `params`.
+    pub(crate) fn notification(&self, method: &str, params: Vec<Field>) -> Bytes {
+        #[derive(Serialize)]
+        struct Message<'a> {
+            jsonrpc: &'static str,
+            method: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            params: Option<Members<'a>>,
         }
-        if let Self::Subscription { id, .. } = self {
-            let meta = serde_json::from_str(subscription(id).get()).expect("it is JSON");
-            params.insert("_meta".to_owned(), meta);
-        }
-        let mut message = serde_json::json!({"jsonrpc": "2.0", "method": method});
-        if !params.is_empty() {
-            message["params"] = params.into();
-        }
-        message.to_string().into()
+        let meta = match self {
+            Self::Subscription { id, .. } => Some(subscription(id)),
+            Self::Session { .. } => None,
+        };
+        let members = params.iter().map(|(name, value)| (*name, &**value));
+        let members = members.chain(meta.as_deref().map(|meta| ("_meta", meta)));
+        let members: Vec<_> = members
+            .map(|(name, value)| (Cow::Borrowed(name), value))
+            .collect();
+        let message = Message {
+            jsonrpc: "2.0",
+            method,
+            params: Some(Members(members)).filter(|params| !params.0.is_empty()),
+        };
+        serde_json::to_vec(&message)
+            .expect("strings and raw JSON are JSON")
+            .into()
     }
 }
 

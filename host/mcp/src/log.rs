@@ -85,6 +85,11 @@ impl Log {
         self.0.as_ref().is_some_and(|open| level >= open.least)
     }
 
+    /// For a client that cannot be told.
+    pub(crate) fn off() -> Self {
+        Self(None)
+    }
+
     /// For one request; without a level it sends nothing.
     pub(crate) fn new(least: Option<Level>, out: &mpsc::Sender<Out>) -> Self {
         Self(least.map(|least| Open {

@@ -48,15 +48,16 @@ pub(crate) fn error(to: ReplyTo<'_>, fault: &Fault) -> Bytes {
         ReplyTo::Null => r#""id":null,"#.to_owned(),
         ReplyTo::Nobody => String::new(),
     };
+    format!(r#"{{"jsonrpc":"2.0",{id}"error":{}}}"#, error_object(fault)).into()
+}
+
+/// What stands under `error`.
+pub(crate) fn error_object(fault: &Fault) -> String {
     let text = serde_json::Value::from(fault.to_string());
     let data = fault
         .data()
         .map_or_else(String::new, |data| format!(r#","data":{data}"#));
-    format!(
-        r#"{{"jsonrpc":"2.0",{id}"error":{{"code":{},"message":{text}{data}}}}}"#,
-        fault.code()
-    )
-    .into()
+    format!(r#"{{"code":{},"message":{text}{data}}}"#, fault.code())
 }
 
 /// One message, whole, in the form that the client reads.
@@ -65,6 +66,15 @@ pub(crate) fn message(accept: Accept, message: Bytes) -> Response<Body> {
         json(StatusCode::OK, message)
     } else {
         events(Body::full(crate::body::event(&message)))
+    }
+}
+
+/// The same, with a status; as JSON, if that says that it is no answer.
+pub(crate) fn message_of(accept: Accept, status: StatusCode, bytes: Bytes) -> Response<Body> {
+    if status == StatusCode::OK {
+        message(accept, bytes)
+    } else {
+        json(status, bytes)
     }
 }
 

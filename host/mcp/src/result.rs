@@ -59,6 +59,18 @@ pub(crate) fn response(
     ask: &Ask,
     outcome: Result<Ended, CallError>,
 ) -> (StatusCode, Bytes) {
+    match self::outcome(to, ask, outcome) {
+        Ok(result) => (StatusCode::OK, reply::result(to.id, &result)),
+        Err(fault) => refusal(to.id, &fault),
+    }
+}
+
+/// What a request came to, as a result object or as a refusal.
+pub(crate) fn outcome(
+    to: &To<'_>,
+    ask: &Ask,
+    outcome: Result<Ended, CallError>,
+) -> Result<Vec<u8>, Fault> {
     let modern = to.version.is_modern();
     let tools_error = match (&outcome, ask) {
         (Err(CallError::InvalidArguments(words)), Ask::Call { .. })
@@ -74,9 +86,9 @@ pub(crate) fn response(
     let ended = match (tools_error, outcome) {
         (Some(words), _) => Ended::Call(CallResult::error(&words)),
         (None, Ok(ended)) => ended,
-        (None, Err(error)) => return refusal(to.id, &ask.fault(error, modern)),
+        (None, Err(error)) => return Err(ask.fault(error, modern)),
     };
-    (StatusCode::OK, reply::result(to.id, &body(to, &ended)))
+    Ok(body(to, &ended))
 }
 
 /// The error in place of a result.

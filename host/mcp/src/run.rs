@@ -159,16 +159,38 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// For a request whose answer needs no channel.
+    pub(crate) fn alone(
+        shared: &Arc<Shared>,
+        server: &Arc<dyn ToolServer>,
+        prepared: &Prepared,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            server: Arc::clone(server),
+            id: prepared.id.clone(),
+            version: prepared.version,
+            ask: prepared.ask.clone(),
+            declared: prepared.client.capabilities,
+            room: None,
+        }
+    }
+
     fn send(mut self, outcome: Result<End<Ended>, CallError>) {
-        let (status, message) = match outcome {
+        let (status, message) = self.render(outcome);
+        self.put(Out::Answer(status, message));
+    }
+
+    /// The response, and the status it has where it stands alone.
+    pub(crate) fn render(&self, outcome: Result<End<Ended>, CallError>) -> (StatusCode, Bytes) {
+        match outcome {
             Ok(End::Complete(ended)) => self.response(Ok(ended)),
             Ok(End::InputRequired(questions)) => match self.input_required(&questions) {
                 Ok(result) => (StatusCode::OK, crate::reply::result(&self.id, &result)),
                 Err(fault) => refusal(&self.id, &fault),
             },
             Err(error) => self.response(Err(error)),
-        };
-        self.put(Out::Answer(status, message));
+        }
     }
 
     fn cancelled(mut self) {

@@ -18,6 +18,7 @@ use crate::{
     reply::{self, ReplyTo},
     session::Sessions,
     state::States,
+    tasks,
     wishes::Wishes,
 };
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) states: States,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) wishes: Wishes,
+    pub(crate) task_ids: tasks::Ids,
+    pub(crate) running: Arc<tasks::Running>,
 }
 
 impl fmt::Debug for Mcp {
@@ -73,6 +76,8 @@ impl Mcp {
                 states: States::new(&keys.state, config.answer_time),
                 mailbox: Arc::default(),
                 wishes: Wishes::default(),
+                task_ids: tasks::Ids::new(&keys.task),
+                running: Arc::default(),
                 config,
             }),
         }
@@ -130,6 +135,14 @@ impl Mcp {
         drop(body);
         match handled {
             Handled::Now(response) => Ok(response),
+            Handled::Task(begin) => {
+                let (status, message) = tasks::begin(&self.shared, server, *begin).await;
+                Ok(reply::message_of(accept, status, message))
+            }
+            Handled::Tasks(request) => {
+                let (status, message) = tasks::handle(self, server, request).await;
+                Ok(reply::message_of(accept, status, message))
+            }
             Handled::Calls(pending) => {
                 Ok(call::answer(&self.shared, server, pending, accept).await)
             }

@@ -16,12 +16,17 @@ use crate::{
     job::invalid,
     params::Params,
     serve::{Door, Refused, VERSION_HEADER},
+    tasks::{Begin, TaskRequest},
 };
 
 /// What became of a POST.
 pub(crate) enum Handled {
     Now(Response<Body>),
     Calls(Pending),
+    /// A call that may become a task.
+    Task(Box<Begin>),
+    /// A look at a task.
+    Tasks(TaskRequest),
 }
 
 /// Reads a body and gives it to its era.

@@ -55,10 +55,11 @@ pub enum Stored {
 /// What is kept of one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskRow {
-    /// Opaque; at most [`task_cap`](crate::Config::task_cap) bytes.
+    /// Opaque: what the caller sent and what the tool answered, each bounded as the requests and results are
+    /// ([`body_cap`](crate::Config::body_cap), [`task_cap`](crate::Config::task_cap)).
     pub state: Vec<u8>,
-    /// Does it run somewhere? Rows of which that is said and that nobody runs, because the server was restarted, are to be
-    /// resumed or interrupted.
+    /// Does it run somewhere? Rows of which that is said and that nobody runs, because the server was restarted, are for
+    /// [`Mcp::resume`](crate::Mcp::resume) or [`Mcp::interrupt`](crate::Mcp::interrupt).
     pub running: bool,
     /// When it may be forgotten.
     pub expires: SystemTime,

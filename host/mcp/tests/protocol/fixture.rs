@@ -10,7 +10,8 @@ use std::{
 
 use airlock_mcp::{
     About, Answer, Body, Call, CallError, CallResult, Catalog, Changes, Complete, Completion,
-    Config, End, GetPrompt, Keys, Mcp, Offers, PromptResult, Read, ReadResult, ToolServer, Tools,
+    Config, End, GetPrompt, Keys, Mcp, Offers, PromptResult, Read, ReadResult, TaskStore,
+    ToolServer, Tools,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -29,6 +30,7 @@ pub(crate) struct Fake {
     pub(crate) offers: Offers,
     pub(crate) catalog: Catalog,
     pub(crate) changes: Option<Changes>,
+    pub(crate) tasks: Option<Arc<dyn TaskStore>>,
     pub(crate) act: Act<Call, End<CallResult>>,
     pub(crate) read: Act<Read, End<ReadResult>>,
     pub(crate) prompt: Act<GetPrompt, End<PromptResult>>,
@@ -48,6 +50,7 @@ impl Fake {
             offers: Offers::default(),
             catalog: Catalog::empty().clone(),
             changes: None,
+            tasks: None,
             act: Box::new(act),
             read: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
             prompt: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
@@ -115,6 +118,10 @@ impl ToolServer for Fake {
 
     fn changes(&self) -> Option<&Changes> {
         self.changes.as_ref()
+    }
+
+    fn tasks(&self) -> Option<&Arc<dyn TaskStore>> {
+        self.tasks.as_ref()
     }
 
     fn gone(&self) -> &CancellationToken {

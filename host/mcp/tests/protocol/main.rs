@@ -13,3 +13,4 @@ mod listening;
 mod messages;
 mod modern;
 mod rounds;
+mod tasks;

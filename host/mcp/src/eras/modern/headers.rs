@@ -80,10 +80,10 @@ fn arguments(
 }
 
 /// A header that came twice says two things.
-fn one<'a>(
-    headers: &'a HeaderMap,
+fn one(
+    headers: &HeaderMap,
     name: impl http::header::AsHeaderName + std::fmt::Display + Copy,
-) -> Result<Option<&'a HeaderValue>, Fault> {
+) -> Result<Option<&HeaderValue>, Fault> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     match values.next() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
 
 use crate::{
     Body,
@@ -27,13 +28,15 @@ struct Filter {
     resources_list_changed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_subscriptions: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_ids: Option<Vec<String>>,
 }
 
 fn is_unwanted(topic: &Option<bool>) -> bool {
     *topic != Some(true)
 }
 
-/// Resources of one stream, and bytes of one URI.
+/// Resources of one stream, tasks of one stream, and bytes of one URI.
 const RESOURCES_MAX: usize = 64;
 const URI_MAX: usize = 2048;
 
@@ -55,6 +58,16 @@ pub(super) fn open(
     filter.prompts_list_changed = filter.prompts_list_changed.filter(|_| offers.prompts);
     filter.resources_list_changed = filter.resources_list_changed.filter(|_| offers.resources);
     filter.resource_subscriptions = filter.resource_subscriptions.filter(|_| offers.resources);
+    // Ids that are not ours are not honoured, and so not named again.
+    let task = |id: String| {
+        let key = door.mcp.shared.task_ids.open(&**server, &id)?;
+        Some((key, id))
+    };
+    let ids = filter.task_ids.take().filter(|_| server.tasks().is_some());
+    let tasks: Option<Vec<_>> = ids.map(|ids| ids.into_iter().filter_map(task).collect());
+    filter.task_ids = tasks
+        .as_ref()
+        .map(|tasks| tasks.iter().map(|(_, id)| id.clone()).collect());
     let wanted = |topic| topic == Some(true);
     let topics = Topics {
         tools: wanted(filter.tools_list_changed),
@@ -65,9 +78,11 @@ pub(super) fn open(
     let ear = Ear::Subscription {
         id: id.as_str().into(),
         resources: filter.resource_subscriptions.clone().unwrap_or_default(),
+        tasks: tasks.unwrap_or_default(),
     };
     let method = "notifications/subscriptions/acknowledged";
-    let acknowledged = ear.notification(method, Some(("notifications", &filter)));
+    let filter = to_raw_value(&filter).expect("booleans and strings are JSON");
+    let acknowledged = ear.notification(method, vec![("notifications", filter)]);
     let listener = Listener {
         shared: Arc::clone(&door.mcp.shared),
         server: Arc::clone(server),
@@ -85,6 +100,10 @@ fn read(params: &Params<'_>) -> Result<Filter, Fault> {
         invalid("notifications: topics are booleans, resourceSubscriptions is a list of URIs")
     })?;
     let resources = filter.resource_subscriptions.as_deref().unwrap_or_default();
+    let tasks = filter.task_ids.as_deref().unwrap_or_default();
+    if tasks.len() > RESOURCES_MAX {
+        return Err(invalid("taskIds has at most 64 ids"));
+    }
     if resources.len() > RESOURCES_MAX || resources.iter().any(|uri| uri.len() > URI_MAX) {
         return Err(invalid(
             "resourceSubscriptions has at most 64 URIs, of at most 2,048 bytes",

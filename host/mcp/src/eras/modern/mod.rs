@@ -2,6 +2,7 @@
 
 mod headers;
 mod listen;
+mod task;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -31,6 +32,7 @@ enum Route<'a> {
     List(&'a Bytes),
     Listen,
     Ask,
+    Task,
 }
 
 /// One message.
@@ -102,12 +104,17 @@ fn handle(
         Route::Ask => {
             let ask = Ask::read(method, &params, door.server.offers())
                 .ok_or_else(|| Fault::NoMethod(excerpt(method)))??;
-            Handled::Calls(Pending {
-                calls: vec![prepare(door, id, ask, &params, meta)?],
-                ready: Vec::new(),
-                shape: Shape::Single,
-            })
+            let prepared = prepare(door, id, ask, &params, meta)?;
+            match task::support(door, &prepared)? {
+                Some(support) => Handled::Task(Box::new(task::begin(prepared, support)?)),
+                None => Handled::Calls(Pending {
+                    calls: vec![prepared],
+                    ready: Vec::new(),
+                    shape: Shape::Single,
+                }),
+            }
         }
+        Route::Task => Handled::Tasks(task::request(door, id, method, &params, meta)?),
     })
 }
 
@@ -158,6 +165,7 @@ fn route<'a>(door: &Door<'a>, method: &str) -> Option<Route<'a>> {
         "resources/read" if offers.resources => Route::Ask,
         "prompts/get" if offers.prompts => Route::Ask,
         "completion/complete" if offers.completions => Route::Ask,
+        "tasks/get" | "tasks/update" | "tasks/cancel" if server.tasks().is_some() => Route::Task,
         _ => return None,
     })
 }
