@@ -112,6 +112,12 @@ impl Guests {
         Ok(component.clone())
     }
 
+    /// Takes in what was compiled before the registry had it, so that the first call need not compile it again.
+    pub fn keep(&self, digest: Digest, component: Component) {
+        // Whoever was quicker has the same.
+        let _ = self.lock().entry(digest).or_default().set(component);
+    }
+
     /// Compiles a component that is not in the registry (yet).
     ///
     /// # Errors

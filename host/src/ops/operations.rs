@@ -132,7 +132,8 @@ impl Operations {
             None => self.guests.component(&self.registry, None).await?,
         };
         let app = facts.app(&Default::default());
-        let by = described_by(&guests::digest(guest.as_deref().map(Digest::of)), &app);
+        let digest = guests::digest(guest.as_deref().map(Digest::of));
+        let by = described_by(&digest, &app);
         let manifest = guests::describe(&component, app).await?;
         let added = self
             .registry
@@ -144,6 +145,9 @@ impl Operations {
                 settings: Default::default(),
             })
             .await?;
+        if !added.existed {
+            self.guests.keep(digest, component);
+        }
         Ok(Reply::Added {
             app: AppView::new(&added.app),
             existed: added.existed,
@@ -162,12 +166,14 @@ impl Operations {
         };
         let facts = Facts::of(app).map_err(|error| OpError::Stored(error.to_string()))?;
         let told = facts.app(&app.settings);
-        let by = described_by(&guests::digest(component.as_deref().map(Digest::of)), &told);
+        let digest = guests::digest(component.as_deref().map(Digest::of));
+        let by = described_by(&digest, &told);
         let manifest = guests::describe(&compiled, told).await?;
         let app = self
             .registry
             .set_guest(app, component, described(&manifest, by))
             .await?;
+        self.guests.keep(digest, compiled);
         self.forget_unused();
         self.one(&app, None)
     }

@@ -1,3 +1,5 @@
 //! Everything that crosses two rooms: one binary, a module for each matter.
 
 mod calls;
+mod conformance;
+mod offers;
