@@ -3,3 +3,4 @@
 mod calls;
 mod conformance;
 mod offers;
+mod tasks;

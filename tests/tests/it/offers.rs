@@ -7,11 +7,18 @@ use airlock_tests::world::address;
 use airlock_tests::{Post, Posted, World};
 use serde_json::{Value, json};
 
-/// One request of 2026-07-28. `name` is what the client repeats in a header: a tool's or prompt's name, or a URI.
-async fn ask(url: &str, method: &str, name: Option<&str>, mut params: Value) -> Posted {
+/// One request of 2026-07-28 from a client with these capabilities. `name` is what it repeats in a header: a tool's or
+/// prompt's name, a URI, or a task's id.
+async fn ask_as(
+    url: &str,
+    method: &str,
+    name: Option<&str>,
+    mut params: Value,
+    capabilities: &Value,
+) -> Posted {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
+        "io.modelcontextprotocol/clientCapabilities": capabilities,
     });
     let mut post = Post::to(url)
         .header("mcp-protocol-version", "2026-07-28")
@@ -22,9 +29,24 @@ async fn ask(url: &str, method: &str, name: Option<&str>, mut params: Value) -> 
     post.rpc(method, params).send().await.expect("an answer")
 }
 
-async fn result(url: &str, method: &str, name: Option<&str>, params: Value) -> Value {
-    let response = ask(url, method, name, params).await.response().await;
-    let mut response = response.expect("a JSON-RPC response");
+async fn ask(url: &str, method: &str, name: Option<&str>, params: Value) -> Posted {
+    ask_as(url, method, name, params, &json!({"elicitation": {}})).await
+}
+
+pub(crate) async fn result(url: &str, method: &str, name: Option<&str>, params: Value) -> Value {
+    result_of(url, method, name, params, &json!({"elicitation": {}})).await
+}
+
+/// The result of such a request; anything else ends the test.
+pub(crate) async fn result_of(
+    url: &str,
+    method: &str,
+    name: Option<&str>,
+    params: Value,
+    capabilities: &Value,
+) -> Value {
+    let posted = ask_as(url, method, name, params, capabilities).await;
+    let mut response = posted.response().await.expect("a JSON-RPC response");
     match response.get_mut("result") {
         Some(result) => result.take(),
         None => panic!("not a result: {response}"),
