@@ -130,6 +130,7 @@ impl Server {
             guard(&config, address)?,
         ));
 
+        door.interrupt_tasks().await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(net::accept(listener, door, stop.clone(), GRACE));
         tasks.spawn(admin::listen::serve(

@@ -64,7 +64,7 @@ pub(crate) enum Out {
 
 /// Notifications that may wait for a slow reader; newer ones are dropped then. Of progress more will come, and a log that
 /// holds up its call is worth less than one with gaps.
-const NOTES_ROOM: usize = 64;
+const NOTES_ROOM: usize = 32;
 
 /// Starts the calls and answers as soon as it is known how: JSON if all end within the grace, else events. Dropping the
 /// future is a hang-up.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::call::Out;
+use crate::{call::Out, session::prefix};
 
 /// The levels of RFC 5424, least severe first: comparisons say "at least as severe".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,11 +40,14 @@ struct Open {
 }
 
 /// Bytes of one message's data; larger ones are dropped.
-const DATA_MAX: usize = 16 * 1024;
+const DATA_MAX: usize = 8 * 1024;
+
+/// Bytes of a logger's name; the rest is cut off.
+const LOGGER_MAX: usize = 64;
 
 impl Log {
     /// Sends one message. It is dropped where the client did not ask for that level, cannot be reached while the request
-    /// runs, or reads too slowly, and when the data are larger than 16 KiB.
+    /// runs, or reads too slowly, and when the data are larger than 8 KiB.
     pub fn send(&self, level: Level, logger: Option<&str>, data: &RawValue) {
         #[derive(Serialize)]
         struct Message<'a> {
@@ -68,7 +71,7 @@ impl Log {
             method: "notifications/message",
             params: Params {
                 level,
-                logger,
+                logger: logger.map(|logger| prefix(logger, LOGGER_MAX)),
                 data,
             },
         };

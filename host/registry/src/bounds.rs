@@ -40,10 +40,10 @@ pub const MAX_COMPONENT: usize = 64 * 1024 * 1024;
 
 /// Tasks of one app that are kept at one time.
 pub const MAX_TASKS: i64 = 1_000;
-/// Bytes of what one task holds: the protocol's own bound, and room for its envelope.
-pub const MAX_TASK: usize = 5 * 1024 * 1024;
+/// Bytes of what one task holds: a request and a result of 4 MiB each, and room for what is said of them.
+pub const MAX_TASK: usize = 9 * 1024 * 1024;
 /// Bytes of what all tasks of one app hold, sealed.
-pub const MAX_TASK_BYTES: i64 = 32 * 1024 * 1024;
+pub const MAX_TASK_BYTES: i64 = 64 * 1024 * 1024;
 
 fn size(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
     if size > limit {

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::value::RawValue;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     TaskKey, TaskStore,
@@ -17,7 +17,8 @@ use super::{
     store::Stored,
 };
 use crate::{
-    Answers, Change, Client, Context, End, Log, Progress, Questions, ToolServer, Version,
+    Answers, CallError, Change, Client, Context, End, Log, Progress, Questions, ToolServer,
+    Version,
     asking::Unanswered,
     fault::Fault,
     inflight::Place,
@@ -81,8 +82,15 @@ pub(super) fn running(
         cancelled: place.cancelled.clone(),
     };
     let (server, ask) = (Arc::clone(server), ask.clone());
-    // Started on the first poll, on a task of its own: what panics in a server must not take more with it.
-    Box::pin(async move { ask.start(&server, answers, Some(key), context).await })
+    // On a task of its own: what panics in a server must not take with it who writes down that it did.
+    let call = async move { ask.start(&server, answers, Some(key), context).await };
+    let call = AbortOnDropHandle::new(tokio::spawn(call));
+    Box::pin(async {
+        call.await.unwrap_or_else(|_panicked| {
+            let words = "The call failed inside the server";
+            Err(CallError::Internal(words.to_owned()))
+        })
+    })
 }
 
 /// One task, and where it is kept.

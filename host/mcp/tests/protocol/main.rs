@@ -13,4 +13,5 @@ mod listening;
 mod messages;
 mod modern;
 mod rounds;
+mod strange;
 mod tasks;

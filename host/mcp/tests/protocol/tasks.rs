@@ -86,6 +86,7 @@ fn server(rows: Arc<Rows>) -> (Fake, mpsc::UnboundedReceiver<&'static str>) {
                     let state = String::from_utf8(answers.state).expect("UTF-8");
                     Ok(CallResult::text(&format!("{} {state}", answers.responses)).into())
                 }
+                (Some("panic"), _) => panic!("as it was told to"),
                 (Some("fail"), _) => Ok(CallResult::error("no").into()),
                 (Some("break"), _) => Err(CallError::Internal("broken".to_owned())),
                 _ => Ok(CallResult::text("done").into()),
@@ -215,6 +216,9 @@ async fn an_error_of_the_protocol_fails_the_task() {
         json!({"code": -32603, "message": "broken"})
     );
     assert_eq!(failed.get("result"), None);
+    let task = call(&client, "may", json!({"do": "panic", "ms": 1000})).await;
+    let failed = until(&client, &task, "failed").await;
+    assert_eq!(failed["error"]["code"], -32603, "it panicked");
 }
 
 #[tokio::test(start_paused = true)]

@@ -102,6 +102,23 @@ impl Registry {
         Ok(kept.rows_affected() == 1)
     }
 
+    /// The tasks that ran when the server stopped, for its start: an app's id, and the task's key.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Closed`].
+    pub async fn running_tasks(&self) -> Result<Vec<(AppId, [u8; 16])>, Error> {
+        let mut db = self.inner.db.lock().await;
+        let rows: Vec<(String, Vec<u8>)> =
+            sqlx::query_as("SELECT app, key FROM tasks WHERE running = 1 AND expires_at > ?")
+                .bind(now())
+                .fetch_all(opened(&mut db)?)
+                .await?;
+        let rows = rows.into_iter();
+        Ok(rows
+            .filter_map(|(app, key)| Some((AppId::stored(app), key.try_into().ok()?)))
+            .collect())
+    }
+
     fn sealed(&self, app: &AppId, key: &[u8; 16], row: &TaskRow) -> Result<Vec<u8>, Error> {
         bounds::task(&row.state)?;
         let vault: &Vault = &self.inner.vault;

@@ -67,6 +67,29 @@ async fn of_two_writers_the_later_one_is_refused() {
 }
 
 #[tokio::test]
+async fn what_ran_when_the_server_stopped_is_known_at_its_start() {
+    let (_stage, registry, id, _) = published().await;
+    let over = TaskRow {
+        running: false,
+        ..row(b"over")
+    };
+    assert!(
+        registry
+            .create_task(&id, &[1; 16], &row(b"runs"))
+            .await
+            .expect("stored")
+    );
+    assert!(
+        registry
+            .create_task(&id, &[2; 16], &over)
+            .await
+            .expect("stored")
+    );
+    let running = registry.running_tasks().await.expect("a sound file");
+    assert_eq!(running, [(id, [1; 16])]);
+}
+
+#[tokio::test]
 async fn a_task_ends_with_its_time_and_with_its_app() {
     let (_stage, registry, id, _) = published().await;
     let past = TaskRow {
