@@ -1,7 +1,7 @@
 # Each target is a line or two; what needs more is in xtask/. `make help` prints the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench guests clients fmt lint deny clean tools
+.PHONY: help run test conformance suite bench guests clients fmt lint deny clean tools
 
 # Nextest where it is installed: it is quicker and ends tests that hang. `cargo test` runs the same tests.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -12,18 +12,21 @@ OPTIMISED := --config 'profile.dev.opt-level=3' \
 	--config 'profile.dev.overflow-checks=false'
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: guests ## Start the demo; with DIFY_URL and DIFY_APP_KEYS set, serve that Dify
 	cargo run --package airlock -- $(if $(DIFY_URL),serve,demo)
 
-test: guests clients ## Run every test
+test: guests clients suite ## Run every test
 	cargo test --quiet --workspace --doc
 ifdef NEXTEST
 	cargo nextest run --workspace $(if $(CI),--profile ci)
 else
 	cargo test --workspace --all-targets $(if $(CI),--no-fail-fast)
 endif
+
+conformance: guests suite ## Run the official conformance suite and print what it finds
+	cargo test --package airlock-tests --test it conformance -- --nocapture
 
 bench: guests ## Measure the overhead over a bare server, and the cost of a guest
 	cargo run $(OPTIMISED) --package airlock-bench
@@ -33,6 +36,9 @@ guests: tools ## Compile the guests into target/guests
 
 clients: tools ## Install the MCP clients that the tests use into target/clients
 	cargo xtask clients
+
+suite: tools ## Install the official conformance suite into target/conformance
+	cargo xtask conformance
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -77,10 +77,15 @@ impl Facts {
     }
 }
 
-/// What a manifest was made from: a guest and what it was told. While this is the same, the guest need not be asked.
+/// Grows when a guest is asked for more than before, so that stored manifests are made again.
+const ASKED: u32 = 2;
+
+/// What a manifest was made from: a guest, what it was told and what it was asked. While this is the same, the guest need
+/// not be asked again.
 #[must_use]
 pub fn described_by(guest: &Digest, app: &wit::App) -> String {
     let told = serde_json::json!([
+        ASKED,
         app.name,
         app.description,
         app.mode,

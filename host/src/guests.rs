@@ -5,11 +5,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use airlock_registry::{Digest, Registry};
 use airlock_sandbox::{
-    Component, Engine, EngineConfig, EngineError, Failure, Limits, Refusal, wit,
+    Component, Ended, Engine, EngineConfig, EngineError, Failure, Limits, Refusal, wit,
 };
 use tokio::sync::OnceCell;
 
-use crate::publish::{Manifest, ManifestFault};
+use crate::publish::catalogue::{self, Resources};
+use crate::publish::{CatalogueFault, Manifest, ManifestFault};
 
 /// The guest that serves any app from its form alone, as `make guests` built it.
 static BUILT_IN: &[u8] = include_bytes!(env!("AIRLOCK_DEFAULT_GUEST_PATH"));
@@ -48,6 +49,9 @@ pub enum GuestError {
     /// It described something that cannot be published.
     #[error("what the guest describes cannot be published: {0}")]
     Manifest(#[from] ManifestFault),
+    /// The same for what it offers besides tools.
+    #[error("what the guest describes cannot be published: {0}")]
+    Catalogue(#[from] CatalogueFault),
     /// A fault of Airlock's.
     #[error("the guest could not be loaded: {0}")]
     Internal(String),
@@ -142,20 +146,30 @@ pub fn built_in() -> &'static [u8] {
     BUILT_IN
 }
 
-/// Asks a guest which tools serve `app`, and checks the answer.
+/// Asks a guest which tools serve `app`, and what else it offers, and checks the answers.
 ///
 /// # Errors
 /// [`GuestError`]: nothing of a faulty answer is kept.
 pub async fn describe(component: &Component, app: wit::App) -> Result<Manifest, GuestError> {
-    match component
-        .describe(Arc::new(app), &Limits::describe())
-        .await?
+    let (app, limits) = (Arc::new(app), Limits::describe());
+    let tools = answered(component.describe(Arc::clone(&app), &limits).await)?;
+    let mut manifest = Manifest::from_guest(tools)?;
+    let offered = &mut manifest.catalogue;
+    if let Some(ended) = component
+        .describe_resources(Arc::clone(&app), &limits)
+        .await
     {
-        Ok(manifest) => Ok(Manifest::from_guest(manifest)?),
-        Err(error) => Err(GuestError::Unserved(crate::call::outcome::guest_words(
-            &error,
-        ))),
+        offered.resources = Some(Resources::from_guest(answered(ended)?)?);
     }
+    if let Some(ended) = component.describe_prompts(app, &limits).await {
+        offered.prompts = Some(catalogue::prompts_from_guest(answered(ended)?)?);
+    }
+    offered.completions = component.completes();
+    Ok(manifest)
+}
+
+fn answered<T>(ended: Ended<T>) -> Result<T, GuestError> {
+    ended?.map_err(|error| GuestError::Unserved(crate::call::outcome::guest_words(&error)))
 }
 
 /// Compiling takes from a tenth of a second to many seconds: never on a thread that serves requests.

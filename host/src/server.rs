@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airlock_dify::Dify;
-use airlock_mcp::{Guard, GuardConfig, Mcp};
+use airlock_mcp::{Guard, GuardConfig, Keys, Mcp};
 use airlock_registry::{Home, MasterKey, Purpose, Registry};
 use airlock_sandbox::EngineConfig;
 use anyhow::Context;
@@ -18,7 +18,7 @@ use url::Url;
 use crate::addresses::Bases;
 use crate::admin;
 use crate::call::identity::Identities;
-use crate::call::{Services, Shared};
+use crate::call::{AppChanges, Services, Shared};
 use crate::config::LimitArgs;
 use crate::guests::Guests;
 use crate::net::{self, Door};
@@ -106,23 +106,31 @@ impl Server {
             program: config.program.clone(),
         });
         let ending = CancellationToken::new();
+        let changes = Arc::new(AppChanges::default());
         let shared = Arc::new(Shared {
             registry: Arc::clone(&registry),
             guests,
             dify,
             identities: Identities::new(&master),
+            changes: Arc::clone(&changes),
             limits: config.limits.guest(),
             calls_per_app: config.limits.calls_per_app,
             io: tokio::runtime::Handle::current(),
             ending: ending.clone(),
         });
+        let keys = Keys {
+            session: master.derive(Purpose::Sessions),
+            state: master.derive(Purpose::RequestState),
+            task: master.derive(Purpose::TaskIds),
+        };
         let door = Arc::new(Door::new(
-            registry,
+            Arc::clone(&registry),
             Services::new(shared),
-            Mcp::new(mcp(&config.limits), *master.derive(Purpose::Sessions)),
+            Mcp::new(mcp(&config.limits), &keys),
             guard(&config, address)?,
         ));
 
+        door.interrupt_tasks().await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(net::accept(listener, door, stop.clone(), GRACE));
         tasks.spawn(admin::listen::serve(
@@ -130,6 +138,7 @@ impl Server {
             Arc::clone(&operations),
             stop.clone(),
         ));
+        tasks.spawn(changes.watch(registry, stop.clone()));
         tasks.spawn(warm_up(Arc::clone(&operations), stop.clone()));
         tasks.close();
         Ok(Self {

@@ -11,14 +11,18 @@ pub fn workspace() -> PathBuf {
         .to_owned()
 }
 
+/// Names another directory than `target/guests`, as `cargo xtask guests --out` does.
+const DIRECTORY: &str = "AIRLOCK_GUESTS";
+
 /// The component of a guest crate.
 ///
 /// # Panics
 /// When it is not built: `make guests` does that.
 #[must_use]
 pub fn component(package: &str) -> Vec<u8> {
+    let directory = std::env::var_os(DIRECTORY).unwrap_or_else(|| "target/guests".into());
     let path = workspace()
-        .join("target/guests")
+        .join(directory)
         .join(package)
         .with_extension("wasm");
     std::fs::read(&path)

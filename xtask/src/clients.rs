@@ -49,8 +49,14 @@ pub(crate) fn install(directory: &Path) -> Result<()> {
         ])
         .args(PYTHON))?;
 
+    npm_install(&node, &NODE)?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+/// Installs packages into `directory/node_modules`.
+pub(crate) fn npm_install(directory: &Path, packages: &[&str]) -> Result<()> {
     // Without a manifest of its own, npm would look for one in the directories above.
-    fs::write(node.join("package.json"), "{\"private\": true}\n")?;
+    fs::write(directory.join("package.json"), "{\"private\": true}\n")?;
     run(Command::new("npm")
         .args([
             "install",
@@ -59,9 +65,8 @@ pub(crate) fn install(directory: &Path) -> Result<()> {
             "--loglevel=error",
             "--save-exact",
         ])
-        .args(NODE)
-        .current_dir(&node))?;
-    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
+        .args(packages)
+        .current_dir(directory))
 }
 
 fn check_tools() -> Result<()> {

@@ -14,8 +14,8 @@ use crate::toolchain;
 const DEFAULT: &str = "guest/default";
 const DIRECTORIES: [&str; 2] = ["guest/examples", "tests/guests"];
 
-/// Builds them all into `target/guests/PACKAGE.wasm`.
-pub(crate) fn build(workspace: &Path) -> Result<()> {
+/// Builds them all into `PACKAGE.wasm` in `directory`.
+pub(crate) fn build(workspace: &Path, directory: &Path) -> Result<()> {
     let manifest = workspace.join("Cargo.toml");
     let packages = packages(workspace, &manifest)?;
     let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
@@ -27,7 +27,7 @@ pub(crate) fn build(workspace: &Path) -> Result<()> {
         &manifest,
         &packages,
         "guest",
-        Some(&workspace.join("target/wasm")),
+        Some(&directory.with_file_name("wasm")),
         &toolchain,
     )?;
     ensure!(
@@ -37,8 +37,7 @@ pub(crate) fn build(workspace: &Path) -> Result<()> {
         modules.len()
     );
 
-    let directory = workspace.join("target/guests");
-    fs::create_dir_all(&directory)
+    fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
     for module in modules {
         let bytes =

@@ -1,8 +1,9 @@
-//! What `make` calls when one line is not enough: `cargo xtask guests | toolchain | clients`.
+//! What `make` calls when one line is not enough: `cargo xtask guests | toolchain | clients | conformance`.
 //!
 //! This crate does not depend on the host, because the host embeds a guest that is built here.
 
 mod clients;
+mod conformance;
 mod debian;
 mod guests;
 mod process;
@@ -24,12 +25,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Compile every guest of the workspace into target/guests
-    Guests,
+    /// Compile every guest of the workspace
+    Guests {
+        /// Where the components go; what is built on the way goes beside it
+        #[arg(long, value_name = "DIRECTORY", default_value = "target/guests")]
+        out: PathBuf,
+    },
     /// See to it that this machine can compile for WebAssembly
     Toolchain,
     /// Install the MCP clients that the tests use into target/clients
     Clients,
+    /// Install the official conformance suite into target/conformance
+    Conformance,
 }
 
 fn main() -> ExitCode {
@@ -52,8 +59,9 @@ fn run(task: &Task) -> Result<()> {
         .map(PathBuf::from)
         .expect("this crate lies in the workspace's directory");
     match task {
-        Task::Guests => guests::build(&workspace),
+        Task::Guests { out } => guests::build(&workspace, &workspace.join(out)),
         Task::Toolchain => toolchain::ensure(&workspace).map(drop),
         Task::Clients => clients::install(&workspace.join("target/clients")),
+        Task::Conformance => conformance::install(&workspace.join("target/conformance")),
     }
 }

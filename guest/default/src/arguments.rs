@@ -1,9 +1,9 @@
 use airlock_guest::dify::Request;
-use airlock_guest::form::Form;
+use airlock_guest::form::{Field, Form, Kind};
 use airlock_guest::{App, CallRequest, Error, Schema};
 
 /// What the user says, in the modes that converse.
-const QUERY: &str = "query";
+pub(crate) const QUERY: &str = "query";
 /// The handle of a conversation that goes on, in the same modes.
 const CONVERSATION: &str = "conversation";
 
@@ -44,6 +44,27 @@ impl Layout {
             }
         }
         layout
+    }
+
+    pub(crate) fn converses(&self) -> bool {
+        self.converses
+    }
+
+    /// The inputs that a person sees, in the form's order.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Field> {
+        self.form.fields.iter().filter(|field| field.is_shown())
+    }
+
+    /// Those that can be typed as one text.
+    pub(crate) fn typed(&self) -> impl Iterator<Item = &Field> {
+        self.shown().filter(|field| match field.kind {
+            Kind::Text { .. } | Kind::Select { .. } | Kind::Number | Kind::Checkbox => true,
+            Kind::JsonObject { .. }
+            | Kind::File(_)
+            | Kind::FileList { .. }
+            | Kind::External
+            | Kind::Other(_) => false,
+        })
     }
 
     pub(crate) fn schema(&self) -> Schema {

@@ -1,14 +1,21 @@
 //! The guest that serves any Dify app from its parameters alone.
 //!
 //! One tool per app. `name` makes its name, `describe` the words around it, `arguments` turns the app's form into the
-//! tool's arguments and a call's arguments into Dify's inputs, and `answer` shapes what comes back.
+//! tool's arguments and a call's arguments into Dify's inputs, and `answer` shapes what comes back. Besides, `prompts`
+//! offers people something to begin with and finishes what they type, and `about` has the app's facts to read.
 
-use airlock_guest::{App, CallRequest, Error, Guest, Manifest, Outcome, dify, export};
+use airlock_guest::{
+    App, CallRequest, CompleteRequest, Completion, Completions, End, Error, Guest, Manifest,
+    Outcome, PromptList, PromptRequest, PromptResult, Prompts, ReadRequest, ReadResult,
+    ResourceList, Resources, dify, export,
+};
 
+mod about;
 mod answer;
 mod arguments;
 mod describe;
 mod name;
+mod prompts;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +25,7 @@ use arguments::Layout;
 #[derive(Debug)]
 pub struct AnyApp;
 
-export!(AnyApp);
+export!(AnyApp with resources, prompts, completions);
 
 impl Guest for AnyApp {
     fn describe(app: &App) -> Result<Manifest, Error> {
@@ -32,5 +39,31 @@ impl Guest for AnyApp {
         // A run that fails is Dify's error as it came: the host has the words for each client.
         let answer = dify::run_app(&Layout::of(app).request(request)?)?;
         Ok(answer::result(&app.mode, answer).into())
+    }
+}
+
+impl Resources for AnyApp {
+    fn resources(app: &App) -> Result<ResourceList, Error> {
+        Ok(about::list(app))
+    }
+
+    fn read(app: &App, request: ReadRequest) -> Result<Option<End<ReadResult>>, Error> {
+        Ok(about::read(app, &request.uri).map(End::from))
+    }
+}
+
+impl Prompts for AnyApp {
+    fn prompts(app: &App) -> Result<PromptList, Error> {
+        Ok(prompts::list(app))
+    }
+
+    fn get(app: &App, request: PromptRequest) -> Result<End<PromptResult>, Error> {
+        prompts::get(app, &request).map(End::from)
+    }
+}
+
+impl Completions for AnyApp {
+    fn complete(app: &App, request: CompleteRequest) -> Result<Completion, Error> {
+        Ok(prompts::complete(app, &request))
     }
 }

@@ -1,7 +1,8 @@
 use airlock_guest::dify::Answer;
 use airlock_guest::testing::Host;
 use airlock_guest::{
-    App, CallResult, Content, DifyError, Error, FileRef, Mode, Outcome, Tool, Value, json,
+    App, Body, CallResult, CompleteRequest, Content, DifyError, End, Error, FileRef, Mode, Outcome,
+    PromptResult, Tool, Value, json,
 };
 
 use crate::AnyApp;
@@ -351,4 +352,90 @@ fn only_what_merely_generates_text_is_said_to_destroy_nothing() {
         json!({ "readOnlyHint": false, "idempotentHint": false, "openWorldHint": true })
     );
     assert_eq!(hints(Mode::Chat)["destructiveHint"], json!(false));
+}
+
+fn begins(app: &App, prompt: &str, arguments: Value) -> PromptResult {
+    match Host::new().prompt::<AnyApp>(app, prompt, arguments) {
+        Ok(End::Complete(result)) => result,
+        other => panic!("the prompt is filled in, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_person_begins_with_the_tool_s_inputs_or_with_a_suggested_question() {
+    let mut planner = app(
+        "Trip Planner",
+        Mode::Chat,
+        json!([{ "select": { "variable": "style", "label": "Style", "required": true, "options": ["brief", "long"] } }]),
+    );
+    planner.parameters["opening_statement"] = json!("Where to?");
+    planner.parameters["suggested_questions"] = json!(["What about Rome?"]);
+    let list = Host::new()
+        .prompts::<AnyApp>(&planner)
+        .expect("every app has prompts");
+    let names: Vec<&str> = list.prompts.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["trip_planner", "question_1"]);
+    let arguments: Vec<&str> = list.prompts[0]
+        .arguments
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    assert_eq!(arguments, ["query", "style"]);
+
+    let whole = begins(
+        &planner,
+        "trip_planner",
+        json!({ "query": "A weekend", "style": "brief" }),
+    );
+    assert_eq!(whole.messages[0].content, Content::from("Where to?"));
+    assert_eq!(
+        whole.messages[1].content,
+        Content::from("Ask “Trip Planner”: A weekend\n\nInputs:\n- Style (`style`): brief")
+    );
+    let question = begins(&planner, "question_1", json!({}));
+    assert_eq!(
+        question.messages[0].content,
+        Content::from("Ask “Trip Planner”: What about Rome?")
+    );
+    let gone = Host::new().prompt::<AnyApp>(&planner, "question_2", json!({}));
+    assert!(matches!(gone, Err(Error::Failed(_))));
+}
+
+#[test]
+fn a_select_is_completed_with_its_options() {
+    let app = completion();
+    let values = |argument, typed| {
+        let request = CompleteRequest::prompt("completion_writer", argument, typed);
+        Host::new()
+            .complete::<AnyApp>(&app, request)
+            .expect("it always answers")
+            .values
+    };
+    assert_eq!(values("style", "LO"), ["long"]);
+    assert_eq!(values("style", ""), ["short", "long"]);
+    assert!(values("topic", "a").is_empty());
+}
+
+#[test]
+fn the_app_s_facts_can_be_read() {
+    let mut app = completion();
+    app.description = "Writes.".to_owned();
+    app.tags = vec!["text".to_owned()];
+    let list = Host::new().resources::<AnyApp>(&app).expect("a list");
+    let read = Host::new().read::<AnyApp>(&app, &list.resources[0].uri);
+    let Ok(Some(End::Complete(read))) = read else {
+        panic!("what is listed can be read, not {read:?}")
+    };
+    assert_eq!(
+        read.contents[0].body,
+        Body::Text(
+            "# Completion Writer\n\nA Dify app (`completion`).\n\nWrites.\n\nTags: text\n\n## It takes\n\n\
+             - Topic (`topic`, required)\n- Style (`style`)\n- Query (`query`, required)\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        Host::new().read::<AnyApp>(&app, "dify-app://other"),
+        Ok(None)
+    );
 }

@@ -15,6 +15,8 @@ pub struct Caller {
     pub version: String,
     /// The same caller at the same app has the same value, and no value can be traced back to anybody.
     pub principal: String,
+    /// What it declared that it can do, as MCP's `ClientCapabilities`: a guest asks for nothing else.
+    pub capabilities: Map<String, Value>,
     /// What later hosts say besides.
     pub extra: Map<String, Value>,
 }
@@ -48,6 +50,29 @@ pub fn progress(done: f64, total: Option<f64>, message: Option<&str>) {
 /// A line for the operator's log.
 pub fn log(level: Level, data: impl Into<Value>) {
     host::log(level, data.into());
+}
+
+/// A log message for the client, which gets it where it asked for this level.
+pub fn tell(level: Level, data: impl Into<Value>) {
+    host::tell(level, data.into());
+}
+
+/// What clients keep a copy of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The list of tools.
+    Tools,
+    /// The list of prompts.
+    Prompts,
+    /// The list of resources, or of their templates.
+    Resources,
+    /// The contents of the resource of this URI.
+    Contents(String),
+}
+
+/// Something that clients keep a copy of is not what it was: the host tells those that listen.
+pub fn changed(what: &Change) {
+    host::changed(what);
 }
 
 /// Has the client cancelled, or is the call over for another reason? A call that goes on regardless is cut off.

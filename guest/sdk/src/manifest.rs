@@ -1,4 +1,4 @@
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{Annotations, Schema};
 
@@ -115,6 +115,13 @@ impl Tool {
     pub fn task(mut self) -> Tool {
         self.task = true;
         self
+    }
+
+    /// Makes every call a task: who cannot follow tasks cannot call it.
+    #[must_use]
+    pub fn always_task(self) -> Tool {
+        self.task()
+            .extra("execution", json!({ "taskSupport": "required" }))
     }
 
     /// Any other member of the tool.

@@ -24,6 +24,19 @@ impl Content {
         Content::Other(json!({ "type": "image", "mimeType": mime_type, "data": base64.into() }))
     }
 
+    /// A sound made by the guest itself.
+    #[must_use]
+    pub fn audio(mime_type: &str, base64: impl Into<String>) -> Content {
+        Content::Other(json!({ "type": "audio", "mimeType": mime_type, "data": base64.into() }))
+    }
+
+    /// A text that stands for a resource.
+    #[must_use]
+    pub fn resource(uri: &str, mime_type: &str, text: impl Into<String>) -> Content {
+        let resource = json!({ "uri": uri, "mimeType": mime_type, "text": text.into() });
+        Content::Other(json!({ "type": "resource", "resource": resource }))
+    }
+
     /// An address where the client finds more.
     #[must_use]
     pub fn link(uri: &str, name: &str) -> Content {
@@ -147,10 +160,13 @@ impl Questions {
 }
 
 /// How a call ended, or why it has to wait.
+pub type Outcome = End<CallResult>;
+
+/// How something ended, or why it has to wait.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum End<T> {
     /// It ended.
-    Complete(CallResult),
+    Complete(T),
     /// Somebody has to answer first.
     InputRequired(Questions),
     /// What a later contract knows.
@@ -159,12 +175,12 @@ pub enum Outcome {
 
 impl From<CallResult> for Outcome {
     fn from(result: CallResult) -> Outcome {
-        Outcome::Complete(result)
+        End::Complete(result)
     }
 }
 
-impl From<Questions> for Outcome {
-    fn from(questions: Questions) -> Outcome {
-        Outcome::InputRequired(questions)
+impl<T> From<Questions> for End<T> {
+    fn from(questions: Questions) -> End<T> {
+        End::InputRequired(questions)
     }
 }

@@ -28,9 +28,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::client::{Caller, Level};
+use crate::client::{Caller, Change, Level};
 use crate::dify::{Answer, Event, Request};
-use crate::{App, CallRequest, Error, Guest, Manifest, Outcome};
+use crate::{
+    App, CallRequest, CompleteRequest, Completion, Completions, End, Error, Guest, Manifest,
+    Outcome, PromptList, PromptRequest, PromptResult, Prompts, ReadRequest, ReadResult,
+    ResourceList, Resources,
+};
 
 pub(crate) mod imports;
 
@@ -66,6 +70,8 @@ struct State {
     requests: Vec<Request>,
     progress: Vec<Progress>,
     log: Vec<(Level, Value)>,
+    told: Vec<(Level, Value)>,
+    changes: Vec<Change>,
     waited: Duration,
     stopped: usize,
 }
@@ -143,10 +149,36 @@ impl Host {
     /// # Panics
     /// Where the guest uses an import.
     pub fn describe<G: Guest>(&self, app: &App) -> Result<Manifest, Error> {
+        self.describing(|| G::describe(app))
+    }
+
+    /// The same for what there is to read.
+    ///
+    /// # Errors
+    /// The guest's own.
+    ///
+    /// # Panics
+    /// Where the guest uses an import.
+    pub fn resources<G: Resources>(&self, app: &App) -> Result<ResourceList, Error> {
+        self.describing(|| G::resources(app))
+    }
+
+    /// The same for what there is to begin with.
+    ///
+    /// # Errors
+    /// The guest's own.
+    ///
+    /// # Panics
+    /// Where the guest uses an import.
+    pub fn prompts<G: Prompts>(&self, app: &App) -> Result<PromptList, Error> {
+        self.describing(|| G::prompts(app))
+    }
+
+    fn describing<T>(&self, describe: impl FnOnce() -> T) -> T {
         self.0.borrow_mut().describing = true;
-        let manifest = G::describe(app);
+        let described = describe();
         self.0.borrow_mut().describing = false;
-        manifest
+        described
     }
 
     /// Calls a guest's tool with these arguments.
@@ -175,6 +207,63 @@ impl Host {
         )
     }
 
+    /// Reads one of a guest's resources.
+    ///
+    /// # Errors
+    /// The guest's own.
+    pub fn read<G: Resources>(
+        &self,
+        app: &App,
+        uri: &str,
+    ) -> Result<Option<End<ReadResult>>, Error> {
+        let uri = uri.to_owned();
+        G::read(
+            app,
+            ReadRequest {
+                uri,
+                ..ReadRequest::default()
+            },
+        )
+    }
+
+    /// Gets one of a guest's prompts, filled in.
+    ///
+    /// # Errors
+    /// The guest's own.
+    ///
+    /// # Panics
+    /// Where the arguments are no object.
+    pub fn prompt<G: Prompts>(
+        &self,
+        app: &App,
+        prompt: &str,
+        arguments: Value,
+    ) -> Result<End<PromptResult>, Error> {
+        let Value::Object(arguments) = arguments else {
+            panic!("a prompt's arguments are an object, not {arguments}")
+        };
+        G::get(
+            app,
+            PromptRequest {
+                prompt: prompt.to_owned(),
+                arguments,
+                ..PromptRequest::default()
+            },
+        )
+    }
+
+    /// Lets a guest finish what somebody types.
+    ///
+    /// # Errors
+    /// The guest's own.
+    pub fn complete<G: Completions>(
+        &self,
+        app: &App,
+        request: CompleteRequest,
+    ) -> Result<Completion, Error> {
+        G::complete(app, request)
+    }
+
     /// What the guest ran the app with, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
@@ -191,6 +280,18 @@ impl Host {
     #[must_use]
     pub fn logged(&self) -> Vec<(Level, Value)> {
         self.0.borrow().log.clone()
+    }
+
+    /// What the guest told its client, in order.
+    #[must_use]
+    pub fn told(&self) -> Vec<(Level, Value)> {
+        self.0.borrow().told.clone()
+    }
+
+    /// What the guest said had changed, in order.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        self.0.borrow().changes.clone()
     }
 
     /// How long the guest waited in all; no time really passed.

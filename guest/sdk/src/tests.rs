@@ -1,11 +1,13 @@
 use std::time::Duration;
 
-use crate::client::{self, Level};
+use crate::client::{self, Change, Level};
 use crate::dify::{self, Answer, Event, Node, Request};
 use crate::testing::Host;
 use crate::{
-    App, CallRequest, CallResult, Content, Error, Guest, Manifest, Map, Mode, Outcome, Questions,
-    Schema, Tool, Value, json,
+    App, CallRequest, CallResult, CompleteRequest, Completion, Completions, Content, End, Error,
+    Guest, Manifest, Map, Mode, Outcome, Prompt, PromptArgument, PromptList, PromptRequest,
+    PromptResult, Prompts, Questions, ReadRequest, ReadResult, Resource, ResourceList, Resources,
+    Role, Schema, Tool, Value, json,
 };
 
 fn request(arguments: Value) -> CallRequest {
@@ -214,6 +216,86 @@ impl Guest for Curious {
 #[should_panic(expected = "`describe` must not use imports")]
 fn a_guest_that_uses_imports_to_describe_is_found_out() {
     let _ = Host::new().describe::<Curious>(&App::new("A", Mode::Chat));
+}
+
+/// Exports everything there is.
+struct Library;
+crate::export!(Library with resources, prompts, completions);
+
+impl Guest for Library {
+    fn describe(_: &App) -> Result<Manifest, Error> {
+        Ok(Manifest::new())
+    }
+    fn call(_: &App, request: CallRequest) -> Result<Outcome, Error> {
+        Err(Error::UnknownTool(request.tool))
+    }
+}
+
+impl Resources for Library {
+    fn resources(_: &App) -> Result<ResourceList, Error> {
+        Ok(ResourceList::new().resource(Resource::new("book://1", "one").mime_type("text/plain")))
+    }
+    fn read(_: &App, request: ReadRequest) -> Result<Option<End<ReadResult>>, Error> {
+        client::changed(&Change::Contents(request.uri.clone()));
+        let one = ReadResult::text("book://1", "text/plain", "Once upon a time");
+        Ok((request.uri == "book://1").then(|| one.into()))
+    }
+}
+
+impl Prompts for Library {
+    fn prompts(_: &App) -> Result<PromptList, Error> {
+        let find = Prompt::new("find").argument(PromptArgument::required("title"));
+        Ok(PromptList::new().prompt(find))
+    }
+    fn get(_: &App, request: PromptRequest) -> Result<End<PromptResult>, Error> {
+        client::tell(Level::Info, request.prompt.clone());
+        let words = format!("Find “{}”.", request.get("title"));
+        Ok(PromptResult::user(words)
+            .and(Role::Assistant, "Which shelf?")
+            .into())
+    }
+}
+
+impl Completions for Library {
+    fn complete(_: &App, request: CompleteRequest) -> Result<Completion, Error> {
+        Ok(Completion::matching(
+            ["The Old Tree", "Trees", "Rain"],
+            &request.value,
+        ))
+    }
+}
+
+#[test]
+fn a_guest_that_exports_more_is_tested_against_the_same_host() {
+    let (host, app) = (Host::new(), App::new("Library", Mode::Chat));
+    let list = host.resources::<Library>(&app).expect("a list");
+    assert_eq!(list.resources[0].uri, "book://1");
+    assert!(matches!(
+        host.read::<Library>(&app, "book://1"),
+        Ok(Some(End::Complete(_)))
+    ));
+    assert_eq!(host.read::<Library>(&app, "book://2"), Ok(None));
+    assert_eq!(host.changes().len(), 2);
+    assert!(host.prompts::<Library>(&app).expect("a list").prompts[0].arguments[0].required);
+    let got = host.prompt::<Library>(&app, "find", json!({ "title": "Trees" }));
+    let Ok(End::Complete(got)) = got else {
+        panic!("the prompt is filled in, not {got:?}")
+    };
+    assert_eq!(got.messages[0].content, Content::from("Find “Trees”."));
+    assert_eq!(host.told(), [(Level::Info, json!("find"))]);
+    let typed = CompleteRequest::prompt("find", "title", "TREE");
+    let completion = host.complete::<Library>(&app, typed).expect("values");
+    assert_eq!(completion.values, ["Trees", "The Old Tree"]);
+}
+
+#[test]
+fn a_completion_carries_a_hundred_values_and_says_that_there_are_more() {
+    let completion = Completion::matching((0..250).map(|n| format!("option {n}")), "");
+    assert_eq!(
+        (completion.values.len(), completion.total),
+        (100, Some(250))
+    );
+    assert!(completion.more);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl Events {
         }
         let bytes = loop {
             match self.inbox.poll_recv(context) {
-                Poll::Ready(Some(Out::Progress(message) | Out::Answer(message))) => {
+                Poll::Ready(Some(Out::Note(message) | Out::Answer(_, message))) => {
                     break event(&message);
                 }
                 // "The receiver of a cancellation SHOULD NOT send a response" (basic/utilities/cancellation).

@@ -1,31 +1,37 @@
-//! Calls: how their answers travel, and what ends one early.
+//! Requests that take time: how their answers travel.
 //!
-//! A call runs on a task of its own, so that it can outlive the request that brought it. The task and the response meet
+//! Each runs on a task of its own, so that it can outlive the request that brought it. The task and the response meet
 //! in a channel: a response that is dropped closes it, and that is how the task learns that the client hung up.
 
 use std::{pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde_json::value::RawValue;
-use tokio::{
-    sync::mpsc::{self, OwnedPermit},
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
-    Body, Call, CallError, CallResult, Client, Config, Nonce, Progress, ToolServer, Version,
-    accept::Accept, inflight::Place, progress::Notifications, reply, result::response,
+    Answers, Body, Client, Level, Nonce, Progress, ToolServer, Version,
+    accept::Accept,
+    inflight::Place,
+    job::Ask,
+    progress::Notifications,
+    reply,
+    run::{Reply, run},
+    serve::Shared,
 };
 
-/// A call that was understood, and has its place.
+/// A request that was understood, and has its place.
 pub(crate) struct Prepared {
     pub(crate) id: Box<str>,
     pub(crate) version: Version,
-    pub(crate) tool: String,
-    pub(crate) arguments: Box<RawValue>,
+    pub(crate) ask: Ask,
+    pub(crate) answers: Option<Answers>,
     pub(crate) client: Client,
     pub(crate) session: Option<Nonce>,
+    /// The least severe of the log messages that the client wants.
+    pub(crate) level: Option<Level>,
+    /// Whether anything but the answer can reach the client.
+    pub(crate) streams: bool,
     pub(crate) progress: (Progress, Notifications),
     pub(crate) place: Place,
 }
@@ -48,19 +54,22 @@ pub(crate) enum Shape {
 /// A message on its way to the client.
 #[derive(Debug)]
 pub(crate) enum Out {
-    Progress(Bytes),
-    Answer(Bytes),
+    /// A notification, or a request of our own.
+    Note(Bytes),
+    /// The response, and the status that it has where it stands alone.
+    Answer(StatusCode, Bytes),
     /// The response to a call that the client itself cancelled: for the wire only where something must be said.
     Cancelled(Bytes),
 }
 
-/// Progress notifications that may wait for a slow reader; newer ones are dropped then, since more will come.
-const PROGRESS_ROOM: usize = 8;
+/// Notifications that may wait for a slow reader; newer ones are dropped then. Of progress more will come, and a log that
+/// holds up its call is worth less than one with gaps.
+const NOTES_ROOM: usize = 32;
 
 /// Starts the calls and answers as soon as it is known how: JSON if all end within the grace, else events. Dropping the
 /// future is a hang-up.
 pub(crate) async fn answer(
-    config: Config,
+    shared: &Arc<Shared>,
     server: &Arc<dyn ToolServer>,
     pending: Pending,
     accept: Accept,
@@ -70,33 +79,43 @@ pub(crate) async fn answer(
         ready: mut messages,
         shape,
     } = pending;
-    let (outbox, mut inbox) = mpsc::channel(calls.len() + PROGRESS_ROOM);
+    let (outbox, mut inbox) = mpsc::channel(calls.len() + NOTES_ROOM);
     for call in calls {
         let room = outbox
             .clone()
             .try_reserve_owned()
             .expect("the channel has room for every answer");
         let reply = Reply {
+            shared: Arc::clone(shared),
+            server: Arc::clone(server),
             id: call.id.clone(),
             version: call.version,
-            tool: call.tool.clone(),
+            ask: call.ask.clone(),
+            declared: call.client.capabilities,
             room: Some(room),
         };
-        tokio::spawn(run(config, Arc::clone(server), call, outbox.clone(), reply));
+        let (shared, server) = (Arc::clone(shared), Arc::clone(server));
+        tokio::spawn(run(shared, server, call, outbox.clone(), reply));
     }
     drop(outbox); // The channel ends with the last call.
 
+    let config = shared.config;
     let mut grace = pin!(sleep(config.grace));
+    let mut status = StatusCode::OK;
     loop {
         tokio::select! {
             biased;
             out = inbox.recv() => match out {
-                Some(Out::Answer(message) | Out::Cancelled(message)) => messages.push(message),
-                Some(Out::Progress(message)) => {
+                Some(Out::Answer(its, message)) => {
+                    status = its;
+                    messages.push(message);
+                }
+                Some(Out::Cancelled(message)) => messages.push(message),
+                Some(Out::Note(message)) => {
                     messages.push(message);
                     return reply::events(Body::events(&messages, inbox, config.comment_every));
                 }
-                None => return whole(&messages, shape, accept),
+                None => return whole(&messages, shape, accept, status),
             },
             () = &mut grace, if accept.events => {
                 return reply::events(Body::events(&messages, inbox, config.comment_every));
@@ -105,8 +124,13 @@ pub(crate) async fn answer(
     }
 }
 
-fn whole(messages: &[Bytes], shape: Shape, accept: Accept) -> Response<Body> {
-    if !accept.json {
+fn whole(messages: &[Bytes], shape: Shape, accept: Accept, status: StatusCode) -> Response<Body> {
+    // A batch has many answers and one status.
+    let status = match shape {
+        Shape::Single => status,
+        Shape::Batch => StatusCode::OK,
+    };
+    if !accept.json && status == StatusCode::OK {
         return reply::events(Body::full(
             messages
                 .iter()
@@ -122,95 +146,5 @@ fn whole(messages: &[Bytes], shape: Shape, accept: Accept) -> Response<Body> {
             .concat()
             .into(),
     };
-    reply::json(StatusCode::OK, body)
-}
-
-async fn run(
-    config: Config,
-    server: Arc<dyn ToolServer>,
-    prepared: Prepared,
-    outbox: mpsc::Sender<Out>,
-    reply: Reply,
-) {
-    let Prepared {
-        tool,
-        arguments,
-        client,
-        session,
-        progress: (progress, mut notifications),
-        place,
-        ..
-    } = prepared;
-    let cancelled = place.cancelled.clone();
-    let mut running = server.call(Call {
-        tool,
-        arguments,
-        client,
-        session,
-        progress,
-        cancelled: cancelled.clone(),
-    });
-    {
-        let mut hangup = pin!(async {
-            outbox.closed().await;
-            sleep(config.hangup_grace).await;
-        });
-        loop {
-            tokio::select! {
-                biased;
-                () = server.gone().cancelled() => break reply.send(Err(CallError::Gone)),
-                () = cancelled.cancelled() => break reply.cancelled(),
-                outcome = &mut running => {
-                    if let Some(last) = notifications.last() {
-                        let _ = outbox.try_send(Out::Progress(last));
-                    }
-                    return reply.send(outcome);
-                }
-                notification = notifications.next() => {
-                    let _ = outbox.try_send(Out::Progress(notification));
-                }
-                () = &mut hangup => break drop(reply),
-            }
-        }
-    }
-    // The client has its answer; what the call holds gets a moment to be given back.
-    drop(outbox);
-    cancelled.cancel();
-    let _ = timeout(config.wind_down, running).await;
-}
-
-/// The one answer of a call, with its room in the channel. If the call panics, dropping this still answers: a stream
-/// that ends without a response leaves Dify waiting for ever.
-struct Reply {
-    id: Box<str>,
-    version: Version,
-    tool: String,
-    room: Option<OwnedPermit<Out>>,
-}
-
-impl Reply {
-    fn send(mut self, outcome: Result<CallResult, CallError>) {
-        self.put(Out::Answer, outcome);
-    }
-
-    fn cancelled(mut self) {
-        self.put(Out::Cancelled, Err(CallError::Cancelled));
-    }
-
-    fn put(&mut self, kind: fn(Bytes) -> Out, outcome: Result<CallResult, CallError>) {
-        if let Some(room) = self.room.take() {
-            room.send(kind(response(&self.id, self.version, &self.tool, outcome)));
-        }
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        self.put(
-            Out::Answer,
-            Err(CallError::Internal(
-                "The call failed inside the server".to_owned(),
-            )),
-        );
-    }
+    reply::json(status, body)
 }

@@ -24,10 +24,22 @@ pub struct Config {
     pub hangup_grace: Duration,
     /// How long a cancelled call may take to wind down before it is dropped. Default 5 s.
     pub wind_down: Duration,
+    /// How long a client may take to come back with answers to what a call asked. Default 15 minutes.
+    pub answer_time: Duration,
+    /// A call that takes longer becomes a task, where the client follows tasks and the tool allows it. Default 500 ms.
+    pub task_after: Duration,
+    /// How long a task is kept from its beginning on. Default 24 hours.
+    pub task_ttl: Duration,
+    /// Bytes of one task's result; a task with a larger one has failed. Default 4 MiB.
+    pub task_cap: usize,
     /// Calls that run at once, those that wind down or have lost their client included. Default 1,024.
     pub calls: usize,
     /// Calls that run at once in one session. Default 64.
     pub calls_per_session: usize,
+    /// Streams on which clients listen for changes at once. Default 8,192.
+    pub streams: usize,
+    /// Streams on which one session listens at once. Default 4: one, and those of lost connections.
+    pub streams_per_session: usize,
 }
 
 impl Default for Config {
@@ -41,8 +53,14 @@ impl Default for Config {
             heartbeat: Duration::from_secs(5),
             hangup_grace: Duration::from_secs(10),
             wind_down: Duration::from_secs(5),
+            answer_time: Duration::from_secs(15 * 60),
+            task_after: Duration::from_millis(500),
+            task_ttl: Duration::from_secs(24 * 60 * 60),
+            task_cap: 4 * 1024 * 1024,
             calls: 1024,
             calls_per_session: 64,
+            streams: 8192,
+            streams_per_session: 4,
         }
     }
 }

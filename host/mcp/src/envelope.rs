@@ -37,7 +37,14 @@ pub(crate) enum Message<'a> {
         params: Option<&'a RawValue>,
     },
     /// A client's answer to a request of ours.
-    Response,
+    Response(Response<'a>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Response<'a> {
+    pub(crate) id: Option<Id<'a>>,
+    /// None where the client answered with an error.
+    pub(crate) result: Option<&'a RawValue>,
 }
 
 #[derive(Debug)]
@@ -63,7 +70,7 @@ impl<'a> Message<'a> {
     pub(crate) fn id(&self) -> Option<Id<'a>> {
         match self {
             Self::Request(request) => Some(request.id),
-            Self::Notification { .. } | Self::Response => None,
+            Self::Notification { .. } | Self::Response(_) => None,
         }
     }
 
@@ -73,14 +80,14 @@ impl<'a> Message<'a> {
             Self::Request(Request { method, .. }) | Self::Notification { method, .. } => {
                 Some(method)
             }
-            Self::Response => None,
+            Self::Response(_) => None,
         }
     }
 
     pub(crate) fn params(&self) -> Option<&'a RawValue> {
         match self {
             Self::Request(Request { params, .. }) | Self::Notification { params, .. } => *params,
-            Self::Response => None,
+            Self::Response(_) => None,
         }
     }
 }
@@ -110,50 +117,6 @@ impl<'a> Id<'a> {
             Some(text) => serde_json::Value::from(text).to_string().into(),
             None => self.0.into(),
         }
-    }
-}
-
-/// The members of `params` that any request or notification of the `initialize` era has for us.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Params<'a> {
-    #[serde(borrow, rename = "_meta")]
-    pub(crate) meta: Option<Meta<'a>>,
-    /// `tools/call`
-    #[serde(borrow)]
-    pub(crate) name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(crate) arguments: Option<&'a RawValue>,
-    /// `tools/list`
-    #[serde(borrow)]
-    pub(crate) cursor: Option<&'a RawValue>,
-    /// `notifications/cancelled`
-    #[serde(borrow, rename = "requestId")]
-    pub(crate) request_id: Option<&'a RawValue>,
-    /// `initialize`
-    #[serde(borrow, rename = "protocolVersion")]
-    pub(crate) protocol_version: Option<&'a RawValue>,
-    #[serde(borrow, rename = "clientInfo")]
-    pub(crate) client_info: Option<&'a RawValue>,
-}
-
-/// The members of `params._meta` that mean something to us.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Meta<'a> {
-    #[serde(borrow, rename = "progressToken")]
-    pub(crate) progress_token: Option<&'a RawValue>,
-    /// Its presence marks a request of the stateless era.
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
-    pub(crate) protocol_version: Option<&'a RawValue>,
-}
-
-impl<'a> Params<'a> {
-    pub(crate) fn read(params: Option<&'a RawValue>) -> Result<Self, Fault> {
-        let Some(params) = params else {
-            return Ok(Self::default());
-        };
-        serde_json::from_str(params.get()).map_err(|_error| {
-            Fault::InvalidParams("a member is named twice, or _meta is no object".to_owned())
-        })
     }
 }
 
@@ -191,7 +154,9 @@ struct Envelope<'a> {
 }
 
 /// Tells `null` from absent, which decides between a malformed request and a notification.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -211,7 +176,10 @@ fn message(read: serde_json::Result<Envelope<'_>>) -> Result<Message<'_>, Malfor
     }
     let Some(method) = envelope.method else {
         return if envelope.result.is_some() || envelope.error.is_some() {
-            Ok(Message::Response)
+            Ok(Message::Response(Response {
+                id,
+                result: envelope.result,
+            }))
         } else {
             Err(malformed("method is missing"))
         };

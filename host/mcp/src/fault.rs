@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::{Capabilities, Version};
+
 /// Why a message got no result. The `Display` text is for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
@@ -10,10 +12,32 @@ pub(crate) enum Fault {
     #[error("Invalid request: {0}")]
     Invalid(&'static str),
     #[error(
-        "Unsupported protocol version: this server speaks 2025-11-25, 2025-06-18, 2025-03-26 and 2024-11-05. \
-         Begin with initialize"
+        "Unsupported protocol version: this server speaks 2026-07-28, and from 2025-11-25 back to 2024-11-05 what begins \
+         with initialize"
     )]
     UnsupportedVersion,
+    #[error("Unsupported protocol version: {requested}")]
+    UnsupportedModern {
+        /// As the client named it.
+        requested: String,
+    },
+    #[error("Header mismatch: {0}")]
+    Header(String),
+    #[error("Invalid params: {0}")]
+    Meta(&'static str),
+    #[error("This needs a client that declares {}", .0.to_json())]
+    MissingCapability(Capabilities),
+    #[error("Method not found: {0}")]
+    NoMethod(String),
+    #[error("Resource not found: {uri}")]
+    NoResource {
+        /// As the client named it.
+        uri: String,
+        /// Modern versions have another code for it.
+        modern: bool,
+    },
+    #[error("Unknown prompt: {0}. prompts/list has the names")]
+    UnknownPrompt(String),
     #[error("Session not found: send initialize again, without a session id")]
     UnknownSession,
     #[error("Not found: this address serves nothing. Ask its owner for the current one")]
@@ -28,7 +52,9 @@ pub(crate) enum Fault {
          for example mcp.example.com"
     )]
     Host,
-    #[error("Method not allowed: post JSON-RPC messages here; there is no stream to GET")]
+    #[error(
+        "Method not allowed: post JSON-RPC messages here; there is no stream to GET without a session"
+    )]
     Method,
     #[error(
         "Not acceptable: answers are application/json or text/event-stream, and Accept allows neither"
@@ -56,6 +82,10 @@ pub(crate) enum Fault {
     Gone,
     #[error("Too many calls are running at once: wait for some of them to end, then try again")]
     TooManyCalls,
+    #[error("Too many tasks are kept at once: wait for some of them to end, then try again")]
+    TooManyTasks,
+    #[error("Too many streams are open at once: close one, or try again later")]
+    TooManyStreams,
 }
 
 impl Fault {
@@ -63,11 +93,19 @@ impl Fault {
     /// away and would show its user a bare number.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::NotJson | Self::Invalid(_) | Self::UnsupportedVersion | Self::BrokenBody => {
-                StatusCode::BAD_REQUEST
+            Self::NotJson
+            | Self::Invalid(_)
+            | Self::UnsupportedVersion
+            | Self::UnsupportedModern { .. }
+            | Self::Header(_)
+            | Self::Meta(_)
+            | Self::MissingCapability(_)
+            | Self::BrokenBody => StatusCode::BAD_REQUEST,
+            Self::UnknownSession | Self::UnknownAddress | Self::NoMethod(_) => {
+                StatusCode::NOT_FOUND
             }
-            Self::UnknownSession | Self::UnknownAddress => StatusCode::NOT_FOUND,
             Self::Origin | Self::Host => StatusCode::FORBIDDEN,
+            Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Accept => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -76,9 +114,12 @@ impl Fault {
             Self::UnknownMethod(_)
             | Self::InvalidParams(_)
             | Self::UnknownTool(_)
+            | Self::UnknownPrompt(_)
+            | Self::NoResource { .. }
             | Self::Internal(_)
             | Self::Cancelled
             | Self::Gone
+            | Self::TooManyTasks
             | Self::TooManyCalls => StatusCode::OK,
         }
     }
@@ -88,11 +129,18 @@ impl Fault {
     pub(crate) fn code(&self) -> i32 {
         match self {
             Self::NotJson => -32700,
-            // Not −32022 for the version: rmcp gives up on that code when it shares no modern version with the server,
-            // while every dual-era client falls back to `initialize` on any other.
+            // Not −32022 for a version of the `initialize` era: its clients know no such code.
             Self::Invalid(_) | Self::UnsupportedVersion => -32600,
-            Self::UnknownMethod(_) => -32601,
-            Self::InvalidParams(_) | Self::UnknownTool(_) => -32602,
+            Self::UnknownMethod(_) | Self::NoMethod(_) => -32601,
+            Self::InvalidParams(_)
+            | Self::Meta(_)
+            | Self::UnknownTool(_)
+            | Self::UnknownPrompt(_)
+            | Self::NoResource { modern: true, .. } => -32602,
+            Self::NoResource { modern: false, .. } => -32002,
+            Self::Header(_) => -32020,
+            Self::MissingCapability(_) => -32021,
+            Self::UnsupportedModern { .. } => -32022,
             Self::Internal(_) => -32603,
             // The SDKs' convention: clients look for it in the body of a 404 to tell a lost session from a lost server.
             Self::UnknownSession => -32001,
@@ -106,7 +154,51 @@ impl Fault {
             Self::TooSlow => 408,
             Self::TooLarge(_) => 413,
             Self::MediaType => 415,
-            Self::TooManyCalls => 429,
+            Self::TooManyCalls | Self::TooManyTasks | Self::TooManyStreams => 429,
+        }
+    }
+}
+
+impl Fault {
+    /// What a program can read of the error: the `data` member, as JSON.
+    pub(crate) fn data(&self) -> Option<String> {
+        match self {
+            Self::UnsupportedModern { requested } => {
+                let supported = Version::OFFERED.map(Version::as_str);
+                let data = serde_json::json!({"supported": supported, "requested": requested});
+                Some(data.to_string())
+            }
+            Self::MissingCapability(needed) => Some(format!(
+                r#"{{"requiredCapabilities":{}}}"#,
+                needed.to_json()
+            )),
+            Self::NoResource { uri, .. } => Some(serde_json::json!({ "uri": uri }).to_string()),
+            Self::NotJson
+            | Self::Invalid(_)
+            | Self::UnsupportedVersion
+            | Self::Header(_)
+            | Self::Meta(_)
+            | Self::NoMethod(_)
+            | Self::UnknownPrompt(_)
+            | Self::UnknownSession
+            | Self::UnknownAddress
+            | Self::Origin
+            | Self::Host
+            | Self::Method
+            | Self::Accept
+            | Self::MediaType
+            | Self::TooLarge(_)
+            | Self::TooSlow
+            | Self::BrokenBody
+            | Self::UnknownMethod(_)
+            | Self::InvalidParams(_)
+            | Self::UnknownTool(_)
+            | Self::Internal(_)
+            | Self::Cancelled
+            | Self::Gone
+            | Self::TooManyCalls
+            | Self::TooManyTasks
+            | Self::TooManyStreams => None,
         }
     }
 }

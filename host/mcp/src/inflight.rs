@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Nonce};
+use crate::Nonce;
 
 /// All calls that run, those of sessions by session.
 pub(crate) struct InFlight {
@@ -38,10 +38,10 @@ struct Listed {
 }
 
 impl InFlight {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(places: usize, per_session: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(config.calls)),
-            per_session: config.calls_per_session,
+            places: Arc::new(Semaphore::new(places)),
+            per_session,
             sessions: Mutex::default(),
         }
     }

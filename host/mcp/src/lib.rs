@@ -8,33 +8,66 @@
 //! nothing stored), `call` (JSON or a stream, and what ends a call early), `progress`, `result` (answers by version),
 //! `reply` and `body` (the bytes that go back). `fault` holds every refusal with its status and code.
 
+mod about;
 mod accept;
+mod ask;
+mod asking;
 mod body;
 mod call;
+mod capabilities;
+mod catalog;
+mod changes;
 mod config;
 mod envelope;
 mod eras;
+#[cfg(test)]
+mod fake;
 mod fault;
 mod guard;
 mod inflight;
+mod job;
+mod keys;
+mod list;
+mod listen;
+mod log;
+mod mailbox;
+mod members;
+mod mirror;
+mod params;
 mod progress;
+mod questions;
 mod read;
 mod reply;
 mod result;
+mod run;
 mod serve;
 mod server;
 mod session;
+mod state;
+mod tasks;
 mod tools;
 mod version;
+mod wishes;
 
+pub use ask::{
+    Answers, Call, CallError, Client, Complete, Completion, Context, End, GetPrompt, PromptResult,
+    Questions, Read, ReadResult, Reference,
+};
 pub use body::Body;
+pub use capabilities::Capabilities;
+pub use catalog::Catalog;
+pub use changes::{Change, Changes};
 pub use config::Config;
 pub use guard::{Guard, GuardConfig, GuardError, Passed, Refusal};
+pub use keys::Keys;
+pub use list::ListError;
+pub use log::{Level, Log};
 pub use progress::Progress;
 pub use reply::not_found;
 pub use result::CallResult;
 pub use serve::Mcp;
-pub use server::{About, Answer, Call, CallError, Client, ToolServer};
+pub use server::{About, Answer, Offers, ToolServer};
 pub use session::Nonce;
-pub use tools::{Tools, ToolsError};
+pub use tasks::{Kept, Stored, TaskKey, TaskRow, TaskStore, TaskStoreError};
+pub use tools::Tools;
 pub use version::Version;

@@ -53,6 +53,11 @@ impl Progress {
         }
     }
 
+    /// For a client that cannot be told.
+    pub(crate) fn off() -> Self {
+        Self(None)
+    }
+
     /// Did the client ask for progress? Reports are dropped if not.
     pub fn wanted(&self) -> bool {
         self.0.is_some()

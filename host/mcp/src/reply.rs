@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, accept::Accept, fault::Fault};
+use crate::{Body, about::ServerInfo, accept::Accept, fault::Fault};
 
 /// Which request an error answers.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,18 @@ pub(crate) fn result(id: &str, result: &[u8]) -> Bytes {
     message.into()
 }
 
+/// A list's response: the server's name goes in where the list ends, so that one list serves under any name.
+pub(crate) fn list(id: &str, list: &[u8], info: &ServerInfo<'_>) -> Bytes {
+    const META: &[u8] = br#","_meta":{"io.modelcontextprotocol/serverInfo":"#;
+    let open = list.strip_suffix(b"}").unwrap_or(list);
+    let mut whole = Vec::with_capacity(open.len() + META.len() + 256);
+    whole.extend_from_slice(open);
+    whole.extend_from_slice(META);
+    serde_json::to_writer(&mut whole, info).expect("strings are JSON");
+    whole.extend_from_slice(b"}}");
+    result(id, &whole)
+}
+
 /// An error message.
 pub(crate) fn error(to: ReplyTo<'_>, fault: &Fault) -> Bytes {
     let id = match to {
@@ -36,12 +48,16 @@ pub(crate) fn error(to: ReplyTo<'_>, fault: &Fault) -> Bytes {
         ReplyTo::Null => r#""id":null,"#.to_owned(),
         ReplyTo::Nobody => String::new(),
     };
+    format!(r#"{{"jsonrpc":"2.0",{id}"error":{}}}"#, error_object(fault)).into()
+}
+
+/// What stands under `error`.
+pub(crate) fn error_object(fault: &Fault) -> String {
     let text = serde_json::Value::from(fault.to_string());
-    format!(
-        r#"{{"jsonrpc":"2.0",{id}"error":{{"code":{},"message":{text}}}}}"#,
-        fault.code()
-    )
-    .into()
+    let data = fault
+        .data()
+        .map_or_else(String::new, |data| format!(r#","data":{data}"#));
+    format!(r#"{{"code":{},"message":{text}{data}}}"#, fault.code())
 }
 
 /// One message, whole, in the form that the client reads.
@@ -50,6 +66,15 @@ pub(crate) fn message(accept: Accept, message: Bytes) -> Response<Body> {
         json(StatusCode::OK, message)
     } else {
         events(Body::full(crate::body::event(&message)))
+    }
+}
+
+/// The same, with a status; as JSON, if that says that it is no answer.
+pub(crate) fn message_of(accept: Accept, status: StatusCode, bytes: Bytes) -> Response<Body> {
+    if status == StatusCode::OK {
+        message(accept, bytes)
+    } else {
+        json(status, bytes)
     }
 }
 

@@ -1,22 +1,26 @@
-//! The answer of a call, in the words of the client's version.
+//! What a request came to, in the words of the client's version.
 
 use bytes::Bytes;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{
-    CallError, Version,
+    CallError, ToolServer, Version,
+    about::ServerInfo,
     envelope::is_object,
-    fault::{Fault, excerpt},
+    fault::Fault,
+    job::{Ask, Ended, undeclared},
+    members::Members,
     reply::{self, ReplyTo},
 };
 
-/// What a tool came to, in the shape of 2025-11-25. Older versions get what they know of it.
+/// What a tool came to, in the shape of 2026-07-28. Older versions get what they know of it.
 #[derive(Clone, Debug, Default)]
 pub struct CallResult {
     /// Content blocks. Where there are none, the text of `structured` stands in for them.
     pub content: Vec<Box<RawValue>>,
-    /// `structuredContent`: sent from 2025-06-18 on, and only if it is an object.
+    /// `structuredContent`: sent from 2025-06-18 on; until 2026-07-28 only if it is an object.
     pub structured: Option<Box<RawValue>>,
     /// Did the tool fail?
     pub is_error: bool,
@@ -42,38 +46,101 @@ impl CallResult {
     }
 }
 
-/// The response to one call.
-pub(crate) fn response(
-    id: &str,
-    version: Version,
-    tool: &str,
-    outcome: Result<CallResult, CallError>,
-) -> Bytes {
-    let fault = match outcome {
-        Ok(result) => return reply::result(id, &body(&result, version)),
-        Err(CallError::InvalidArguments(words)) if version >= Version::V2025_11_25 => {
-            return reply::result(id, &body(&CallResult::error(&words), version));
-        }
-        Err(CallError::InvalidArguments(words)) => Fault::InvalidParams(words),
-        Err(CallError::UnknownTool) => Fault::UnknownTool(excerpt(tool)),
-        Err(CallError::Cancelled) => Fault::Cancelled,
-        Err(CallError::Gone) => Fault::Gone,
-        Err(CallError::Internal(words)) => Fault::Internal(words),
-    };
-    reply::error(ReplyTo::Id(id), &fault)
+/// Whom a result is for.
+pub(crate) struct To<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) version: Version,
+    pub(crate) server: &'a dyn ToolServer,
 }
 
-fn body(result: &CallResult, version: Version) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        content: &'a [Box<RawValue>],
-        #[serde(rename = "structuredContent", skip_serializing_if = "Option::is_none")]
-        structured: Option<&'a RawValue>,
-        #[serde(rename = "isError")]
-        is_error: bool,
-        #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
-        meta: Option<&'a RawValue>,
+/// The response to a request that ended, and the status it has where it stands alone.
+pub(crate) fn response(
+    to: &To<'_>,
+    ask: &Ask,
+    outcome: Result<Ended, CallError>,
+) -> (StatusCode, Bytes) {
+    match self::outcome(to, ask, outcome) {
+        Ok(result) => (StatusCode::OK, reply::result(to.id, &result)),
+        Err(fault) => refusal(to.id, &fault),
     }
+}
+
+/// What a request came to, as a result object or as a refusal.
+pub(crate) fn outcome(
+    to: &To<'_>,
+    ask: &Ask,
+    outcome: Result<Ended, CallError>,
+) -> Result<Vec<u8>, Fault> {
+    let modern = to.version.is_modern();
+    let tools_error = match (&outcome, ask) {
+        (Err(CallError::InvalidArguments(words)), Ask::Call { .. })
+            if to.version >= Version::V2025_11_25 =>
+        {
+            Some(words.clone())
+        }
+        (Err(CallError::MissingCapability(needed)), Ask::Call { .. }) if !modern => {
+            Some(undeclared(*needed))
+        }
+        _ => None,
+    };
+    let ended = match (tools_error, outcome) {
+        (Some(words), _) => Ended::Call(CallResult::error(&words)),
+        (None, Ok(ended)) => ended,
+        (None, Err(error)) => return Err(ask.fault(error, modern)),
+    };
+    Ok(body(to, &ended))
+}
+
+/// The error in place of a result.
+pub(crate) fn refusal(id: &str, fault: &Fault) -> (StatusCode, Bytes) {
+    (fault.status(), reply::error(ReplyTo::Id(id), fault))
+}
+
+/// A result, in the words of its version.
+pub(crate) fn body(to: &To<'_>, ended: &Ended) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Values<'a> {
+        values: &'a [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u32>,
+        has_more: bool,
+    }
+    let mut out = Out::new(to);
+    match ended {
+        Ended::Call(result) => call(&mut out, to.version, result),
+        Ended::Read(result) => {
+            out.put("contents", &result.contents);
+            if to.version.is_modern() {
+                // It was made for this request, and nobody tells when it stops being true.
+                out.put("ttlMs", &0);
+                out.put("cacheScope", &"private");
+            }
+            out.meta(result.meta.as_deref());
+        }
+        Ended::Prompt(result) => {
+            if let Some(description) = &result.description {
+                out.put("description", description);
+            }
+            out.put("messages", &result.messages);
+            out.meta(result.meta.as_deref());
+        }
+        Ended::Completion(completion) => {
+            // "Completion: values: ... MUST NOT exceed 100 items" (server/utilities/completion).
+            let sent = completion.values.len().min(100);
+            let values = Values {
+                values: &completion.values[..sent],
+                total: completion.total,
+                has_more: completion.has_more || sent < completion.values.len(),
+            };
+            out.put("completion", &values);
+            out.meta(None);
+        }
+    }
+    out.end()
+}
+
+fn call(out: &mut Out<'_>, version: Version, result: &CallResult) {
     let told; // Owns what is not sent as it came.
     let content = match &result.structured {
         // "SHOULD also return the serialized JSON in a TextContent block" (server/tools, structured content).
@@ -91,18 +158,76 @@ fn body(result: &CallResult, version: Version) -> Vec<u8> {
         }
         _ => &result.content,
     };
-    let body = Body {
-        content,
-        structured: object(&result.structured).filter(|_| version >= Version::V2025_06_18),
-        is_error: result.is_error,
-        meta: object(&result.meta),
-    };
-    serde_json::to_vec(&body).expect("raw JSON and booleans are JSON")
+    out.put("content", content);
+    let structured = result.structured.as_deref().filter(|structured| {
+        version.is_modern() || version >= Version::V2025_06_18 && is_object(structured)
+    });
+    if let Some(structured) = structured {
+        out.put("structuredContent", structured);
+    }
+    out.put("isError", &result.is_error);
+    out.meta(result.meta.as_deref());
 }
 
-fn object(raw: &Option<Box<RawValue>>) -> Option<&RawValue> {
-    raw.as_deref().filter(|raw| is_object(raw))
+/// A result object while it is written.
+pub(crate) struct Out<'a> {
+    bytes: Vec<u8>,
+    to: &'a To<'a>,
 }
+
+impl<'a> Out<'a> {
+    pub(crate) fn new(to: &'a To<'a>) -> Self {
+        Self {
+            bytes: vec![b'{'],
+            to,
+        }
+    }
+
+    pub(crate) fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        if self.bytes.len() > 1 {
+            self.bytes.push(b',');
+        }
+        let written = serde_json::to_writer(&mut self.bytes, name).and_then(|()| {
+            self.bytes.push(b':');
+            serde_json::to_writer(&mut self.bytes, value)
+        });
+        written.expect("raw JSON, strings and numbers are JSON");
+    }
+
+    /// `_meta`, into which modern versions want the server to put its name.
+    pub(crate) fn meta(&mut self, own: Option<&RawValue>) {
+        let own = own.filter(|own| is_object(own));
+        if !self.to.version.is_modern() {
+            if let Some(own) = own {
+                self.put("_meta", own);
+            }
+            return;
+        }
+        let about = self.to.server.about();
+        let info =
+            to_raw_value(&ServerInfo::new(&about, self.to.version)).expect("strings are JSON");
+        let mut members = own.and_then(Members::read).unwrap_or(Members(Vec::new()));
+        if members.get(SERVER_INFO).is_none() {
+            members.0.push((SERVER_INFO.into(), &info));
+        }
+        self.put("_meta", &members);
+    }
+
+    /// The object: `complete`, where the version asks for the word.
+    pub(crate) fn end(self) -> Vec<u8> {
+        self.end_as("complete")
+    }
+
+    pub(crate) fn end_as(mut self, result_type: &str) -> Vec<u8> {
+        if self.to.version.is_modern() {
+            self.put("resultType", result_type);
+        }
+        self.bytes.push(b'}');
+        self.bytes
+    }
+}
+
+pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// A block that the version has no word for becomes text; all others stay as they are.
 fn for_old(block: &RawValue, version: Version) -> Box<RawValue> {
@@ -147,76 +272,4 @@ fn text_block(text: &str) -> Box<RawValue> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).expect("a test's JSON")
-    }
-
-    fn sent(result: &CallResult, version: Version) -> String {
-        String::from_utf8(body(result, version)).expect("UTF-8")
-    }
-
-    #[test]
-    fn what_a_tool_wrote_reaches_the_newest_as_it_is() {
-        let result = CallResult {
-            content: vec![raw(r#"{"z":1.0, "type":"text","text":"a"}"#)],
-            structured: Some(raw(r#"{"b":1e400,"a":2}"#)),
-            is_error: false,
-            meta: Some(raw(r#"{"usage":{}}"#)),
-        };
-        assert_eq!(
-            sent(&result, Version::V2025_11_25),
-            r#"{"content":[{"z":1.0, "type":"text","text":"a"}],"structuredContent":{"b":1e400,"a":2},"isError":false,"_meta":{"usage":{}}}"#
-        );
-        assert!(!sent(&result, Version::V2025_03_26).contains("structuredContent"));
-    }
-
-    #[test]
-    fn structured_output_alone_is_mirrored_as_text_and_sent_only_as_an_object() {
-        let result = CallResult {
-            structured: Some(raw("[1]")),
-            ..CallResult::default()
-        };
-        assert_eq!(
-            sent(&result, Version::V2025_11_25),
-            r#"{"content":[{"type":"text","text":"[1]"}],"isError":false}"#
-        );
-    }
-
-    #[test]
-    fn blocks_that_a_version_does_not_know_become_text() {
-        let result = CallResult {
-            content: vec![
-                raw(r#"{"type":"resource_link","uri":"https://x/y","name":"y.pdf"}"#),
-                raw(r#"{"type":"audio","data":"AA==","mimeType":"audio/wav"}"#),
-            ],
-            ..CallResult::default()
-        };
-        assert!(sent(&result, Version::V2025_06_18).contains("resource_link"));
-        let old = sent(&result, Version::V2025_03_26);
-        assert!(
-            old.contains(r#"{"type":"text","text":"y.pdf: https://x/y"}"#) && old.contains("AA=="),
-            "{old}"
-        );
-        assert!(sent(&result, Version::V2024_11_05).contains("[audio, audio/wav]"));
-    }
-
-    #[test]
-    fn a_wrong_argument_is_a_tool_error_for_the_newest_and_a_protocol_error_before() {
-        let outcome = || Err(CallError::InvalidArguments("query is missing".to_owned()));
-        let new = response("1", Version::V2025_11_25, "t", outcome());
-        assert!(
-            new.ends_with(br#""text":"query is missing"}],"isError":true}}"#),
-            "{new:?}"
-        );
-        let old = response("1", Version::V2025_06_18, "t", outcome());
-        assert!(
-            old.ends_with(
-                br#""error":{"code":-32602,"message":"Invalid params: query is missing"}}"#
-            ),
-            "{old:?}"
-        );
-    }
-}
+mod tests;

@@ -5,23 +5,40 @@ use std::{fmt, sync::Arc};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
 
 use crate::{
-    Body, Config, ToolServer, Version,
+    Body, Config, Keys, ToolServer, Version,
     accept::{self, Accept},
     call,
     envelope::{Id, Malformed},
     eras::{self, Handled},
     fault::Fault,
     inflight::InFlight,
+    listen::{Ear, Listener, Topics},
+    mailbox::Mailbox,
     read::read,
     reply::{self, ReplyTo},
     session::Sessions,
+    state::States,
+    tasks,
+    wishes::Wishes,
 };
 
 /// The protocol, for any number of addresses: sessions and calls of different [`ToolServer`]s never meet.
 pub struct Mcp {
-    pub(crate) config: Config,
     pub(crate) sessions: Sessions,
     pub(crate) inflight: Arc<InFlight>,
+    /// Those who listen.
+    pub(crate) streams: Arc<InFlight>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What outlives a request's future.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) states: States,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) wishes: Wishes,
+    pub(crate) task_ids: tasks::Ids,
+    pub(crate) running: Arc<tasks::Running>,
 }
 
 impl fmt::Debug for Mcp {
@@ -49,12 +66,20 @@ pub(crate) struct Refused {
 }
 
 impl Mcp {
-    /// `session_key` signs session ids: whoever has it can make them up.
-    pub fn new(config: Config, session_key: [u8; 32]) -> Self {
+    /// For all addresses of one server.
+    pub fn new(config: Config, keys: &Keys) -> Self {
         Self {
-            sessions: Sessions::new(&session_key),
-            inflight: Arc::new(InFlight::new(&config)),
-            config,
+            sessions: Sessions::new(&keys.session),
+            inflight: Arc::new(InFlight::new(config.calls, config.calls_per_session)),
+            streams: Arc::new(InFlight::new(config.streams, config.streams_per_session)),
+            shared: Arc::new(Shared {
+                states: States::new(&keys.state, config.answer_time),
+                mailbox: Arc::default(),
+                wishes: Wishes::default(),
+                task_ids: tasks::Ids::new(&keys.task),
+                running: Arc::default(),
+                config,
+            }),
         }
     }
 
@@ -71,8 +96,7 @@ impl Mcp {
         let answered = match parts.method {
             Method::POST => self.post(&parts, body, &server).await,
             Method::DELETE => self.delete(&parts, &server),
-            // A GET would open a stream for requests of the server, and there are none. Clients take 405 for that; it must
-            // come at once, for Dify waits on it.
+            Method::GET => self.listen(&parts, &server).map_err(Refused::from),
             _ => Err(Fault::Method.into()),
         };
         answered.unwrap_or_else(|Refused { fault, id }| {
@@ -92,7 +116,8 @@ impl Mcp {
         let headers = &parts.headers;
         let accept = Accept::of(headers)?;
         accept::content_type(headers)?;
-        let body = read(body, self.config.body_cap, self.config.body_time).await?;
+        let config = &self.shared.config;
+        let body = read(body, config.body_cap, config.body_time).await?;
         // A body may have been slow, and the address may have died while it came.
         if server.gone().is_cancelled() {
             return Ok(reply::not_found());
@@ -110,8 +135,55 @@ impl Mcp {
         drop(body);
         match handled {
             Handled::Now(response) => Ok(response),
-            Handled::Calls(pending) => Ok(call::answer(self.config, server, pending, accept).await),
+            Handled::Task(begin) => {
+                let (status, message) = tasks::begin(&self.shared, server, *begin).await;
+                Ok(reply::message_of(accept, status, message))
+            }
+            Handled::Tasks(request) => {
+                let (status, message) = tasks::handle(self, server, request).await;
+                Ok(reply::message_of(accept, status, message))
+            }
+            Handled::Calls(pending) => {
+                Ok(call::answer(&self.shared, server, pending, accept).await)
+            }
         }
+    }
+
+    /// A stream of changes, for holders of a session. All others are answered 405 at once, for Dify waits on it: clients
+    /// take that for a server that has no such stream.
+    fn listen(&self, parts: &Parts, server: &Arc<dyn ToolServer>) -> Result<Response<Body>, Fault> {
+        let headers = &parts.headers;
+        let (Some(id), Some(changes)) = (headers.get(SESSION_HEADER), server.changes()) else {
+            return Err(Fault::Method);
+        };
+        let session = self
+            .sessions
+            .open(id, server.app(), server.epoch())
+            .ok_or(Fault::UnknownSession)?;
+        if session.version < Version::V2025_03_26 {
+            return Err(Fault::Method);
+        }
+        if !Accept::of(headers)?.events {
+            return Err(Fault::Accept);
+        }
+        let offers = server.offers();
+        let listener = Listener {
+            shared: Arc::clone(&self.shared),
+            server: Arc::clone(server),
+            topics: Topics {
+                tools: true,
+                prompts: offers.prompts,
+                resources: offers.resources,
+            },
+            place: self
+                .streams
+                .enter(Some(session.nonce), "".into())
+                .ok_or(Fault::TooManyStreams)?,
+            ear: Ear::Session {
+                session: session.nonce,
+            },
+        };
+        Ok(listener.open(changes.listen(), None))
     }
 
     /// Ends a session, and what it runs.
@@ -129,6 +201,7 @@ impl Mcp {
             .ok_or(Fault::UnknownSession)?;
         self.sessions.end(&session);
         self.inflight.cancel_all(session.nonce);
+        self.streams.cancel_all(session.nonce);
         // Not 202, of which the Python SDK warns.
         Ok(reply::empty(StatusCode::NO_CONTENT))
     }

@@ -1,39 +1,79 @@
 //! What this crate asks of whoever has tools to offer.
 
-use std::{borrow::Cow, pin::Pin};
+use std::{borrow::Cow, pin::Pin, sync::Arc};
 
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::{CallResult, Nonce, Progress, Tools};
+use crate::{
+    Call, CallError, CallResult, Catalog, Changes, Complete, Completion, End, GetPrompt,
+    PromptResult, Read, ReadResult, TaskStore, Tools,
+};
 
-/// One address's tools. It is asked on every request, so all but [`call`](Self::call) must be instant.
+/// One address's tools, and what else it may offer. It is asked on every request, so all but [`call`](Self::call),
+/// [`read`](Self::read), [`prompt`](Self::prompt) and [`complete`](Self::complete) must be instant.
 pub trait ToolServer: Send + Sync + 'static {
-    /// Binds session ids to the app; never sent.
+    /// Binds session ids, request states and task ids to the app; never sent.
     fn app(&self) -> &str;
 
-    /// Rises when the credential changes; session ids of another epoch are unknown sessions.
+    /// Rises when the credential changes; what was sealed in another epoch is unknown.
     fn epoch(&self) -> u64;
 
-    /// What `initialize` says of the server.
+    /// What `initialize` and `server/discover` say of the server.
     fn about(&self) -> About<'_>;
+
+    /// What it offers besides tools.
+    fn offers(&self) -> Offers {
+        Offers::default()
+    }
 
     /// What `tools/list` says.
     fn tools(&self) -> &Tools;
 
+    /// What `resources/list`, `resources/templates/list` and `prompts/list` say.
+    fn catalog(&self) -> &Catalog {
+        Catalog::empty()
+    }
+
     /// Runs one call. The future is polled on a task of its own: it outlives its request by
-    /// [`hangup_grace`](crate::Config::hangup_grace), is told by [`Call::cancelled`] to stop, and is dropped when it has not
-    /// stopped within [`wind_down`](crate::Config::wind_down).
-    fn call(&self, call: Call) -> Answer;
+    /// [`hangup_grace`](crate::Config::hangup_grace) (in the era of `initialize`) or as a task of the protocol, is told by
+    /// [`Context::cancelled`](crate::Context::cancelled) to stop, and is dropped when it has not stopped within
+    /// [`wind_down`](crate::Config::wind_down).
+    fn call(&self, call: Call) -> Answer<End<CallResult>>;
+
+    /// Reads a resource. Asked only where [`Offers::resources`] is set.
+    fn read(&self, _read: Read) -> Answer<End<ReadResult>> {
+        Box::pin(async { Err(CallError::Unknown) })
+    }
+
+    /// Fills in a prompt. Asked only where [`Offers::prompts`] is set.
+    fn prompt(&self, _prompt: GetPrompt) -> Answer<End<PromptResult>> {
+        Box::pin(async { Err(CallError::Unknown) })
+    }
+
+    /// Completes an argument. Asked only where [`Offers::completions`] is set.
+    fn complete(&self, _complete: Complete) -> Answer<Completion> {
+        Box::pin(async { Err(CallError::Unknown) })
+    }
+
+    /// Where this address tells of changes; the same for as long as the address lives, whatever changes behind it. With
+    /// none, `listChanged` and `subscribe` are not offered.
+    fn changes(&self) -> Option<&Changes> {
+        None
+    }
+
+    /// Where tasks are kept; with none, tasks are not offered.
+    fn tasks(&self) -> Option<&Arc<dyn TaskStore>> {
+        None
+    }
 
     /// Fires when the address dies: running calls and open streams end at once.
     fn gone(&self) -> &CancellationToken;
 }
 
-/// The future of one call.
-pub type Answer = Pin<Box<dyn Future<Output = Result<CallResult, CallError>> + Send>>;
+/// The future of one request.
+pub type Answer<T> = Pin<Box<dyn Future<Output = Result<T, CallError>> + Send>>;
 
-/// What `initialize` says of the server.
+/// What the server says of itself.
 #[derive(Clone, Debug)]
 pub struct About<'a> {
     /// `serverInfo.name`.
@@ -46,44 +86,16 @@ pub struct About<'a> {
     pub instructions: Option<Cow<'a, str>>,
 }
 
-/// One `tools/call`.
-#[derive(Debug)]
-pub struct Call {
-    /// As the client wrote it: it may name no tool at all.
-    pub tool: String,
-    /// A JSON object, not yet validated against any schema; `{}` where the client sent none. At most 127 levels deep.
-    pub arguments: Box<RawValue>,
-    /// Who says it is calling.
-    pub client: Client,
-    /// The same for all calls of one session; none without a session.
-    pub session: Option<Nonce>,
-    /// Where to say how far it is.
-    pub progress: Progress,
-    /// Fires when the call should stop: cancelled, hung up, or the address is gone. Nobody reads the result then.
-    pub cancelled: CancellationToken,
-}
-
-/// What a client calls itself in `initialize`; both empty without a session. Not an identity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Client {
-    /// At most 64 bytes of `clientInfo.name`.
-    pub name: String,
-    /// At most 32 bytes of `clientInfo.version`.
-    pub version: String,
-}
-
-/// A call that came to no result. A tool's own failure is a [`CallResult`] with `is_error`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallError {
-    /// There is no tool of that name.
-    UnknownTool,
-    /// The arguments do not fit the tool's schema; the words are for the caller and name the field.
-    /// A tool error from 2025-11-25 on (SEP-1303), an error of the protocol before.
-    InvalidArguments(String),
-    /// The call was stopped before it had a result.
-    Cancelled,
-    /// The address died meanwhile.
-    Gone,
-    /// Anything else; the words are for the caller.
-    Internal(String),
+/// What a server offers besides tools; what is not set here is refused as an unknown method and not declared as a
+/// capability. (Lists of nothing are still answered in the era of `initialize`, for clients that do not look.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// `resources/list`, `resources/templates/list`, `resources/read`.
+    pub resources: bool,
+    /// `prompts/list`, `prompts/get`.
+    pub prompts: bool,
+    /// `completion/complete`.
+    pub completions: bool,
+    /// Log messages for the client, through [`Log`](crate::Log).
+    pub logging: bool,
 }

@@ -14,13 +14,18 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
 use sha2::Sha256;
 
-use crate::{Client, Version};
+use crate::{Capabilities, Client, Version};
 
 /// Unguessable, and the same for all requests of one session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce([u8; 16]);
 
 impl Nonce {
+    #[cfg(test)]
+    pub(crate) fn of(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The 16 bytes.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -58,12 +63,12 @@ struct Ended {
 const ENDED_MAX: usize = 4096;
 
 /// First byte of an id; another layout gets another number, and ids of the old one become unknown sessions.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 const TAG_LENGTH: usize = 32;
 const NAME_MAX: usize = 64;
 const VERSION_MAX: usize = 32;
 
-/// Longer than any id we sign: 147 bytes in base64.
+/// Longer than any id we sign: 196 bytes in base64.
 const ID_MAX: usize = 256;
 
 impl Sessions {
@@ -89,7 +94,7 @@ impl Sessions {
                 |error| tracing::error!(%error, "no session id: the system gave no randomness"),
             )
             .ok()?;
-        let mut token = vec![LAYOUT, version as u8];
+        let mut token = vec![LAYOUT, version as u8, client.capabilities.to_byte()];
         token.extend_from_slice(&nonce);
         for (text, max) in [(&client.name, NAME_MAX), (&client.version, VERSION_MAX)] {
             let text = prefix(text, max);
@@ -112,7 +117,7 @@ impl Sessions {
         let (payload, tag) = token.split_at_checked(token.len().checked_sub(TAG_LENGTH)?)?;
         self.tag(payload, app, epoch).verify_slice(tag).ok()?;
 
-        let (&[layout, version], rest) = payload.split_first_chunk()?;
+        let (&[layout, version, capabilities], rest) = payload.split_first_chunk()?;
         let (&nonce, rest) = rest.split_first_chunk()?;
         let (name, rest) = text(rest)?;
         let (client_version, _) = text(rest)?;
@@ -122,6 +127,7 @@ impl Sessions {
             client: Client {
                 name: name.to_owned(),
                 version: client_version.to_owned(),
+                capabilities: Capabilities::from_byte(capabilities),
             },
         };
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,6 +178,7 @@ mod tests {
         Client {
             name: "é".repeat(40),
             version: "1.0".to_owned(),
+            capabilities: Capabilities::ROOTS,
         }
     }
 
@@ -192,7 +199,8 @@ mod tests {
             session.client,
             Client {
                 name: "é".repeat(32),
-                version: "1.0".to_owned()
+                version: "1.0".to_owned(),
+                capabilities: Capabilities::ROOTS,
             }
         );
         assert_ne!(issue(&sessions), issue(&sessions));

@@ -1,4 +1,4 @@
-//! The protocol versions that begin with `initialize`.
+//! The protocol versions.
 
 /// A version of the protocol that this crate speaks, in order of age: comparisons say "from then on".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,17 +9,28 @@ pub enum Version {
     V2025_03_26,
     /// Brings `structuredContent`, `resource_link`, titles and the version header; the newest that Dify accepts.
     V2025_06_18,
-    /// Brings icons and makes a wrong argument a tool error.
+    /// Brings icons and makes a wrong argument a tool error; the last that begins with `initialize`.
     V2025_11_25,
+    /// Knows no sessions: each request says all that is needed to answer it.
+    V2026_07_28,
 }
 
 impl Version {
     /// Oldest first; a version's place in this list is its discriminant.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::V2024_11_05,
         Self::V2025_03_26,
         Self::V2025_06_18,
         Self::V2025_11_25,
+        Self::V2026_07_28,
+    ];
+
+    /// What `server/discover` offers, newest first. Not 2024-11-05, whose transport is not spoken here.
+    pub(crate) const OFFERED: [Self; 4] = [
+        Self::V2026_07_28,
+        Self::V2025_11_25,
+        Self::V2025_06_18,
+        Self::V2025_03_26,
     ];
 
     /// What `initialize` answers to a client that asks for a version we do not speak.
@@ -35,7 +46,18 @@ impl Version {
             Self::V2025_03_26 => "2025-03-26",
             Self::V2025_06_18 => "2025-06-18",
             Self::V2025_11_25 => "2025-11-25",
+            Self::V2026_07_28 => "2026-07-28",
         }
+    }
+
+    /// Does it belong to the stateless era?
+    pub(crate) fn is_modern(self) -> bool {
+        self >= Self::V2026_07_28
+    }
+
+    /// A version that begins with `initialize`; none for all others.
+    pub(crate) fn legacy(text: &str) -> Option<Self> {
+        Self::parse(text).filter(|version| !version.is_modern())
     }
 
     /// None for a version that this crate does not speak.

@@ -38,6 +38,13 @@ pub const MAX_SETTING_VALUE: usize = 4096;
 /// Bytes of a component. A guest in Rust has about 200 KiB, one with a Python runtime inside 40 MiB.
 pub const MAX_COMPONENT: usize = 64 * 1024 * 1024;
 
+/// Tasks of one app that are kept at one time.
+pub const MAX_TASKS: i64 = 1_000;
+/// Bytes of what one task holds: a request and a result of 4 MiB each, and room for what is said of them.
+pub const MAX_TASK: usize = 9 * 1024 * 1024;
+/// Bytes of what all tasks of one app hold, sealed.
+pub const MAX_TASK_BYTES: i64 = 64 * 1024 * 1024;
+
 fn size(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
     if size > limit {
         Err(Error::TooLarge { what, size, limit })
@@ -104,6 +111,10 @@ pub(crate) fn overlay(overlay: &Overlay) -> Result<(), Error> {
 
 pub(crate) fn component(bytes: &[u8]) -> Result<(), Error> {
     size("the component", bytes.len(), MAX_COMPONENT)
+}
+
+pub(crate) fn task(state: &[u8]) -> Result<(), Error> {
+    size("the task", state.len(), MAX_TASK)
 }
 
 #[cfg(test)]

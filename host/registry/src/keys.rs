@@ -38,6 +38,8 @@ pub enum Purpose {
     RequestState,
     /// Sealing the state of tasks.
     Tasks,
+    /// Signing the ids of tasks, which clients hold.
+    TaskIds,
     /// Sealing Dify's conversation ids, which clients hold as handles.
     Conversations,
     /// Making Dify's `user` from the caller.
@@ -57,6 +59,7 @@ impl Purpose {
             Self::Sessions => "airlock/1/sessions",
             Self::RequestState => "airlock/1/request-state",
             Self::Tasks => "airlock/1/tasks",
+            Self::TaskIds => "airlock/1/task-ids",
             Self::Conversations => "airlock/1/conversations",
             Self::Users => "airlock/1/users",
             Self::CodeCache => "airlock/1/code-cache",

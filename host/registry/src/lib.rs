@@ -27,6 +27,7 @@ pub mod secret;
 mod slug;
 pub mod snapshot;
 mod store;
+pub mod task;
 #[cfg(test)]
 mod testing;
 mod vault;
@@ -42,3 +43,4 @@ pub use registry::Registry;
 pub use seal::{Sealer, Unsealable};
 pub use secret::Secret;
 pub use snapshot::{Lease, Snapshot};
+pub use task::TaskRow;

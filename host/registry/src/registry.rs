@@ -9,6 +9,7 @@
 
 mod describe;
 mod publish;
+mod tasks;
 
 use std::{
     fmt,
@@ -19,7 +20,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use sqlx::{Connection as _, SqliteConnection, migrate::Migrator};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::{
     app::{AppId, AppRecord},
@@ -47,6 +48,8 @@ struct Inner {
     /// The one connection, for writes and for the rare read of a component. `None` once closed.
     db: Mutex<Option<SqliteConnection>>,
     snapshot: ArcSwap<Snapshot>,
+    /// The snapshot's generation, for those who wait for the next.
+    generation: watch::Sender<u64>,
 }
 
 /// What an operation does, decided against the snapshot under the lock.
@@ -75,13 +78,14 @@ impl Registry {
         let vault = Arc::new(Vault::new(key));
         let (db, rows) = open::open(&home, key, &vault, migrator).await?;
         tracing::info!(apps = rows.len(), path = %home.db().display(), "registry opened");
-        let snapshot = ArcSwap::from_pointee(Snapshot::new(Arc::clone(&vault), rows));
+        let snapshot = Snapshot::new(Arc::clone(&vault), rows);
         Ok(Self {
             inner: Arc::new(Inner {
                 home,
                 vault,
                 db: Mutex::new(Some(db)),
-                snapshot,
+                generation: watch::Sender::new(snapshot.generation),
+                snapshot: ArcSwap::from_pointee(snapshot),
             }),
         })
     }
@@ -106,6 +110,11 @@ impl Registry {
     /// All apps as they are now. Takes no lock.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.snapshot.load_full()
+    }
+
+    /// The generation of the snapshot, and a way to wait for the next one. The snapshot is there before its generation.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.generation.subscribe()
     }
 
     /// The code of an app's address, enabled or not; `None` if it was never enabled. Takes no lock.
@@ -170,10 +179,12 @@ impl Inner {
         if let Some(change) = change {
             commit(db, &now, &change, component).await?;
             let (next, died) = now.after(change);
+            let generation = next.generation;
             self.snapshot.store(Arc::new(next));
             if let Some(revoked) = died {
                 revoked.cancel();
             }
+            self.generation.send_replace(generation);
         }
         Ok(answer)
     }

@@ -101,6 +101,12 @@ impl Row {
 // === impl Snapshot ===
 
 impl Snapshot {
+    /// The lease of an enabled app, for what the server does of itself.
+    pub fn lease(&self, id: &AppId) -> Option<Arc<Lease>> {
+        let served = self.rows.get(id)?.served.as_ref()?;
+        Some(Arc::clone(&served.lease))
+    }
+
     pub(crate) fn new(vault: Arc<Vault>, rows: Vec<Row>) -> Self {
         let mut snapshot = Self {
             generation: 1,

@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::{
     app::AppId,
@@ -22,6 +23,7 @@ pub(crate) type Hash = [u8; 32];
 pub(crate) struct Vault {
     app_keys: Sealer,
     addresses: Sealer,
+    tasks: Sealer,
     fingerprints: Hmac<Sha256>,
     address_hashes: Hmac<Sha256>,
 }
@@ -35,6 +37,7 @@ impl Vault {
         Self {
             app_keys: Sealer::new(&master.derive(Purpose::AppKeys)),
             addresses: Sealer::new(&master.derive(Purpose::Addresses)),
+            tasks: Sealer::new(&master.derive(Purpose::Tasks)),
             fingerprints: mac(Purpose::AppKeyFingerprints),
             address_hashes: mac(Purpose::AddressHashes),
         }
@@ -72,6 +75,23 @@ impl Vault {
     pub(crate) fn open_address(&self, app: &AppId, sealed: &[u8]) -> Result<Secret, Unsealable> {
         open(&self.addresses, "apps.sealed_address", app, sealed)
     }
+
+    pub(crate) fn seal_task(&self, app: &AppId, key: &[u8; 16], state: &[u8]) -> Vec<u8> {
+        self.tasks.seal(&task_aad(app, key), state)
+    }
+
+    pub(crate) fn open_task(
+        &self,
+        app: &AppId,
+        key: &[u8; 16],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        self.tasks.open(&task_aad(app, key), sealed)
+    }
+}
+
+fn task_aad(app: &AppId, key: &[u8; 16]) -> Vec<u8> {
+    [&aad("tasks.sealed_state", app)[..], b"/", key].concat()
 }
 
 /// Column and row, so that whoever can write the file cannot give one app another's key.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::wit::{Answer, Caller, Error, Event, Level, Request};
+use crate::wit::{Answer, Caller, Change, Error, Event, Level, Request};
 
 /// A future that can be moved to the guests' threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -28,6 +28,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// A line for the operator; `data` is JSON text that nobody has checked.
     fn log(&self, level: Level, data: &str);
+
+    /// A log message for the client; `data` is JSON text that nobody has checked.
+    fn tell(&self, level: Level, data: String);
+
+    /// Something that clients keep a copy of has changed.
+    fn changed(&self, what: Change);
 
     /// Is the call over, whatever the reason?
     fn cancelled(&self) -> bool;

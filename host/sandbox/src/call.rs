@@ -2,48 +2,36 @@
 
 use std::sync::Arc;
 
+use wasmtime::component::Instance;
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, BoxFuture};
 use crate::clock::{CpuClock, Timed};
 use crate::component::Component;
 use crate::error::Failure;
 use crate::limits::Limits;
 use crate::state::{Access, ImportInDescribe, State};
-use crate::wit::{App, CallRequest, Error, Manifest, Outcome};
+use crate::wit::{
+    App, CallRequest, Error, Manifest, Outcome, completions::*, prompts::*, resources::*,
+};
+
+/// What a function of the contract comes to: the guest's answer or its own error, unless it [`Failure`]s.
+pub type Ended<T> = Result<Result<T, Error>, Failure>;
 
 impl Component {
     /// Asks the guest which tools serve `app`. No import works meanwhile.
     ///
     /// # Errors
     /// `Err` when there is no answer; `Ok(Err(…))` when the guest's answer is that it cannot serve this app.
-    pub async fn describe(
-        &self,
-        app: Arc<App>,
-        limits: &Limits,
-    ) -> Result<Result<Manifest, Error>, Failure> {
-        let (mut store, clock) = self.store(Access::Describe, limits);
-        let (pre, limits_in) = (self.pre.clone(), limits.clone());
-        let future = async move {
-            let ended = async {
-                let guest = pre.instantiate_async(&mut store).await?;
-                guest
-                    .airlock_guest_tools()
-                    .call_describe(&mut store, &app)
-                    .await
-            }
-            .await;
-            ended.map_err(|error| failure(&error, store.data(), &limits_in))
-        };
-        self.engine
-            .run(
-                limits.deadline,
-                Timed {
-                    future: Box::pin(future),
-                    clock,
-                },
-            )
-            .await
+    pub async fn describe(&self, app: Arc<App>, limits: &Limits) -> Ended<Manifest> {
+        let tools = self.exports.tools.clone();
+        self.run(Access::Describe, limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = tools.load(&mut *store, instance)?;
+                guest.airlock_guest_tools().call_describe(store, &app).await
+            })
+        })
+        .await
     }
 
     /// One call, in an instance of its own. Dropping the returned future ends the call: the store goes, and with it
@@ -57,29 +45,146 @@ impl Component {
         request: CallRequest,
         backend: Arc<dyn Backend>,
         limits: &Limits,
-    ) -> Result<Result<Outcome, Error>, Failure> {
-        let (mut store, clock) = self.store(Access::Call(backend), limits);
+    ) -> Ended<Outcome> {
+        let tools = self.exports.tools.clone();
+        self.run(Access::Call(backend), limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = tools.load(&mut *store, instance)?;
+                let tools = guest.airlock_guest_tools();
+                tools.call_call(store, &app, &request).await
+            })
+        })
+        .await
+    }
+
+    /// Asks the guest what there is to read, as [`Component::describe`] does; `None` where it exports no resources.
+    ///
+    /// # Errors
+    /// As [`Component::describe`].
+    pub async fn describe_resources(
+        &self,
+        app: Arc<App>,
+        limits: &Limits,
+    ) -> Option<Ended<crate::wit::resources::Catalogue>> {
+        let resources = self.exports.resources.clone()?;
+        let described = self.run(Access::Describe, limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = resources.load(&mut *store, instance)?;
+                let resources = guest.airlock_guest_resources();
+                resources.call_describe(store, &app).await
+            })
+        });
+        Some(described.await)
+    }
+
+    /// One read, as [`Component::call`] makes a call; `None` where the guest exports no resources.
+    ///
+    /// # Errors
+    /// As [`Component::call`].
+    pub async fn read(
+        &self,
+        app: Arc<App>,
+        request: ReadRequest,
+        backend: Arc<dyn Backend>,
+        limits: &Limits,
+    ) -> Option<Ended<ReadOutcome>> {
+        let resources = self.exports.resources.clone()?;
+        let read = self.run(Access::Call(backend), limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = resources.load(&mut *store, instance)?;
+                let resources = guest.airlock_guest_resources();
+                resources.call_read(store, &app, &request).await
+            })
+        });
+        Some(read.await)
+    }
+
+    /// Asks the guest what there is to begin with, as [`Component::describe`] does; `None` where it exports no prompts.
+    ///
+    /// # Errors
+    /// As [`Component::describe`].
+    pub async fn describe_prompts(
+        &self,
+        app: Arc<App>,
+        limits: &Limits,
+    ) -> Option<Ended<crate::wit::prompts::Catalogue>> {
+        let prompts = self.exports.prompts.clone()?;
+        let described = self.run(Access::Describe, limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = prompts.load(&mut *store, instance)?;
+                let prompts = guest.airlock_guest_prompts();
+                prompts.call_describe(store, &app).await
+            })
+        });
+        Some(described.await)
+    }
+
+    /// The messages of one prompt, as [`Component::call`] makes a call; `None` where the guest exports no prompts.
+    ///
+    /// # Errors
+    /// As [`Component::call`].
+    pub async fn get_prompt(
+        &self,
+        app: Arc<App>,
+        request: GetRequest,
+        backend: Arc<dyn Backend>,
+        limits: &Limits,
+    ) -> Option<Ended<GetOutcome>> {
+        let prompts = self.exports.prompts.clone()?;
+        let got = self.run(Access::Call(backend), limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = prompts.load(&mut *store, instance)?;
+                let prompts = guest.airlock_guest_prompts();
+                prompts.call_get(store, &app, &request).await
+            })
+        });
+        Some(got.await)
+    }
+
+    /// Finishes what a person types, as [`Component::call`] makes a call; `None` where the guest exports no completions.
+    ///
+    /// # Errors
+    /// As [`Component::call`].
+    pub async fn complete(
+        &self,
+        app: Arc<App>,
+        request: CompleteRequest,
+        backend: Arc<dyn Backend>,
+        limits: &Limits,
+    ) -> Option<Ended<Completion>> {
+        let completions = self.exports.completions.clone()?;
+        let completed = self.run(Access::Call(backend), limits, move |store, instance| {
+            Box::pin(async move {
+                let guest = completions.load(&mut *store, instance)?;
+                let completions = guest.airlock_guest_completions();
+                completions.call_complete(store, &app, &request).await
+            })
+        });
+        Some(completed.await)
+    }
+
+    /// One function of a fresh instance, within `limits`.
+    async fn run<T, F>(&self, access: Access, limits: &Limits, function: F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Store<State>, &'a Instance) -> BoxFuture<'a, wasmtime::Result<T>>
+            + Send
+            + 'static,
+    {
+        let (mut store, clock) = self.store(access, limits);
         let (pre, limits_in) = (self.pre.clone(), limits.clone());
         let future = async move {
-            let ended = async {
-                let guest = pre.instantiate_async(&mut store).await?;
-                guest
-                    .airlock_guest_tools()
-                    .call_call(&mut store, &app, &request)
-                    .await
-            }
-            .await;
+            let ended = match pre.instantiate_async(&mut store).await {
+                Ok(instance) => function(&mut store, &instance).await,
+                Err(error) => Err(error),
+            };
             ended.map_err(|error| failure(&error, store.data(), &limits_in))
         };
-        self.engine
-            .run(
-                limits.deadline,
-                Timed {
-                    future: Box::pin(future),
-                    clock,
-                },
-            )
-            .await
+        let timed = Timed {
+            future: Box::pin(future),
+            clock,
+        };
+        self.engine.run(limits.deadline, timed).await
     }
 
     pub(crate) fn store(&self, access: Access, limits: &Limits) -> (Store<State>, Arc<CpuClock>) {

@@ -1,19 +1,32 @@
 //! A guest that is ready to run: inspected, compiled, linked.
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, InstancePre, Linker};
 
-use crate::bindings::{Guest, GuestPre};
+use crate::bindings::completions::GuestCompletionsIndices;
+use crate::bindings::prompts::GuestPromptsIndices;
+use crate::bindings::resources::GuestResourcesIndices;
+use crate::bindings::{Guest, GuestIndices};
 use crate::engine::Engine;
 use crate::error::Refusal;
-use crate::inspect::{Inspection, as_component, inspect};
+use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES, as_component, inspect};
 use crate::state::State;
 
 /// A guest's compiled code with its imports linked: what is left for a call is to instantiate it. Cheap to clone.
 #[derive(Clone)]
 pub struct Component {
     pub(crate) engine: Engine,
-    pub(crate) pre: GuestPre<State>,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) exports: Exports,
     inspection: Inspection,
+}
+
+/// Where in the component the functions of each export stand.
+#[derive(Clone)]
+pub(crate) struct Exports {
+    pub(crate) tools: GuestIndices,
+    pub(crate) resources: Option<GuestResourcesIndices>,
+    pub(crate) prompts: Option<GuestPromptsIndices>,
+    pub(crate) completions: Option<GuestCompletionsIndices>,
 }
 
 impl Component {
@@ -32,13 +45,30 @@ impl Component {
         let mut linker = Linker::new(&engine.0.wasmtime);
         Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
-        let pre = linker
-            .instantiate_pre(&compiled)
-            .and_then(GuestPre::new)
-            .map_err(|error| Refusal::WrongTypes(format!("{error:#}")))?;
+        let wrong_types = |error: wasmtime::Error| Refusal::WrongTypes(format!("{error:#}"));
+        let pre = linker.instantiate_pre(&compiled).map_err(wrong_types)?;
+        let exports = Exports {
+            tools: GuestIndices::new(&pre).map_err(wrong_types)?,
+            resources: inspection
+                .offers(RESOURCES)
+                .then(|| GuestResourcesIndices::new(&pre))
+                .transpose()
+                .map_err(wrong_types)?,
+            prompts: inspection
+                .offers(PROMPTS)
+                .then(|| GuestPromptsIndices::new(&pre))
+                .transpose()
+                .map_err(wrong_types)?,
+            completions: inspection
+                .offers(COMPLETIONS)
+                .then(|| GuestCompletionsIndices::new(&pre))
+                .transpose()
+                .map_err(wrong_types)?,
+        };
         Ok(Self {
             engine: engine.clone(),
             pre,
+            exports,
             inspection,
         })
     }
@@ -47,5 +77,11 @@ impl Component {
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
+    }
+
+    /// Can it finish what a person types?
+    #[must_use]
+    pub fn completes(&self) -> bool {
+        self.exports.completions.is_some()
     }
 }

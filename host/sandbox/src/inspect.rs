@@ -16,13 +16,24 @@ pub(crate) const GIVEN: [&str; 3] = [
 /// The exports that a guest must have.
 const WANTED: [&str; 1] = ["airlock:guest/tools@0.1.0"];
 
+/// The exports that a guest may have.
+pub(crate) const RESOURCES: &str = "airlock:guest/resources@0.1.0";
+pub(crate) const PROMPTS: &str = "airlock:guest/prompts@0.1.0";
+pub(crate) const COMPLETIONS: &str = "airlock:guest/completions@0.1.0";
+
 /// A component's imports and exports, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// What it asks for.
     pub imports: Vec<String>,
-    /// What it offers.
+    /// What it offers. Names that the contract does not have are passed over: a later Airlock may know them.
     pub exports: Vec<String>,
+}
+
+impl Inspection {
+    pub(crate) fn offers(&self, export: &str) -> bool {
+        self.exports.iter().any(|name| name == export)
+    }
 }
 
 /// The component in `bytes`: as it is, or made of a core module that carries its component type.
@@ -110,7 +121,7 @@ pub fn inspect(component: &[u8]) -> Result<Inspection, Refusal> {
     }
     let missing: Vec<String> = WANTED
         .iter()
-        .filter(|name| !found.exports.iter().any(|e| e == *name))
+        .filter(|name| !found.offers(name))
         .map(|n| (*n).to_owned())
         .collect();
     if !missing.is_empty() {

@@ -1,10 +1,10 @@
-//! wasmtime and the contract in `wit/`: runs a guest's `describe` and `call`, each in a fresh instance, within bounds.
+//! wasmtime and the contract in `wit/`: runs a guest's functions, each in a fresh instance, within bounds.
 //!
 //! Knows neither HTTP nor SQL, neither MCP nor Dify: what a guest asks for goes to a [`Backend`] that the caller gives.
 //!
 //! * [`Engine`]: one per process; the compiler's settings, the instance pool, the guests' own threads, the ticker.
 //! * [`Component`]: a guest that was inspected, compiled and linked; it runs [`Component::describe`] and
-//!   [`Component::call`].
+//!   [`Component::call`], and where the guest exports them, those of its resources, prompts and completions.
 //! * [`Limits`]: what one call may use, and [`Failure`]: how a call can end that is no answer of the guest's.
 //! * [`Backend`] and [`Run`]: what stands behind the imports.
 //! * [`wit`]: the contract's types.
@@ -26,6 +26,7 @@ mod ticker;
 
 pub use backend::{Backend, BoxFuture, Run};
 pub use bindings::wit;
+pub use call::Ended;
 pub use component::Component;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use error::{Bound, Failure, Refusal};

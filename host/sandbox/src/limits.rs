@@ -21,7 +21,8 @@ pub struct Limits {
     pub host_call_bytes: usize,
     /// Handles that the guest holds at one time. 1,024.
     pub handles: usize,
-    /// Text that the guest may log in one call, in bytes. 64 KiB; what comes after is dropped, and that is logged.
+    /// Text that the guest may log in one call, in bytes, and tell its client. 64 KiB for each; what comes after is
+    /// dropped, and that is logged.
     pub log_bytes: usize,
 }
 

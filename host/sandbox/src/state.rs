@@ -8,7 +8,7 @@ use wasmtime::component::{Resource, ResourceTable};
 use crate::backend::{Backend, RunHandle};
 use crate::bindings::airlock::guest::{client, dify, types};
 use crate::limits::{Limiter, Limits};
-use crate::wit::{Answer, Caller, Error, Event, Level, Request};
+use crate::wit::{Answer, Caller, Change, Error, Event, Level, Request};
 
 /// What a guest's imports lead to.
 pub(crate) enum Access {
@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     runs: ResourceTable,
     log_left: usize,
+    /// What the guest may still say to its client; the same bound as for the log.
+    tell_left: usize,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
             limiter: Limiter::new(limits),
             runs,
             log_left: limits.log_bytes,
+            tell_left: limits.log_bytes,
         }
     }
 
@@ -126,6 +129,26 @@ impl client::Host for State {
                 "\"the guest's log is over its bound; the rest of this call is dropped\"",
             );
         }
+        Ok(())
+    }
+
+    async fn tell(&mut self, level: Level, data: String) -> wasmtime::Result<()> {
+        let backend = Arc::clone(self.backend("client.tell")?);
+        if let Some(left) = self.tell_left.checked_sub(data.len()) {
+            self.tell_left = left;
+            backend.tell(level, data);
+        } else if self.tell_left > 0 {
+            self.tell_left = 0;
+            backend.log(
+                Level::Warning,
+                "\"what the guest tells its client is over its bound; the rest of this call is dropped\"",
+            );
+        }
+        Ok(())
+    }
+
+    async fn changed(&mut self, what: Change) -> wasmtime::Result<()> {
+        self.backend("client.changed")?.changed(what);
         Ok(())
     }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_dify::RunRequest;
-use airlock_mcp::{Call, Client, Progress};
+use airlock_mcp::{Change, Client, Context, Level, Log, Progress};
 use airlock_sandbox::{Backend, BoxFuture, Run, wit};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,10 @@ use super::translate;
 
 /// Characters of a guest's log line that reach the operator's log.
 const LOG_LINE: usize = 2_000;
+/// Changes that one call may tell of: every listener of the app is woken by each.
+const CHANGES: usize = 64;
+/// Bytes of a changed resource's URI.
+const MAX_URI: usize = 2 << 10;
 
 /// Runs of the app that one call may start. A guest that asks an app a few times is useful; one that asks for ever keeps
 /// Dify busy until its deadline.
@@ -26,6 +31,8 @@ pub(super) struct CallBackend {
     service: Arc<Inner>,
     client: Client,
     progress: Progress,
+    log: Log,
+    changes_left: AtomicUsize,
     cancelled: CancellationToken,
     deadline: Instant,
     /// From a guest's first word on, progress is the guest's.
@@ -34,13 +41,15 @@ pub(super) struct CallBackend {
 }
 
 impl CallBackend {
-    pub(super) fn new(service: Arc<Inner>, call: Call) -> Self {
+    pub(super) fn new(service: Arc<Inner>, context: Context) -> Self {
         Self {
             deadline: Instant::now() + service.shared.limits.deadline,
             service,
-            client: call.client,
-            progress: call.progress,
-            cancelled: call.cancelled,
+            client: context.client,
+            progress: context.progress,
+            log: context.log,
+            changes_left: AtomicUsize::new(CHANGES),
+            cancelled: context.cancelled,
             guest_reports: Arc::default(),
             runs: AtomicUsize::new(0),
         }
@@ -116,7 +125,10 @@ impl Backend for CallBackend {
                 .shared
                 .identities
                 .principal(&self.service.record),
-            extra: "{}".into(),
+            extra: format!(
+                r#"{{"capabilities":{}}}"#,
+                self.client.capabilities.to_json()
+            ),
         }
     }
 
@@ -141,11 +153,54 @@ impl Backend for CallBackend {
         }
     }
 
+    fn tell(&self, level: wit::Level, data: String) {
+        let level = client_level(level);
+        if !self.log.wants(level) {
+            return;
+        }
+        // What is no JSON is passed on as the text it is.
+        let data = RawValue::from_string(data.clone()).or_else(|_| to_raw_value(&data));
+        if let Ok(data) = data {
+            self.log.send(level, None, &data);
+        }
+    }
+
+    fn changed(&self, what: wit::Change) {
+        let change = match what {
+            wit::Change::Tools => Change::Tools,
+            wit::Change::Prompts => Change::Prompts,
+            wit::Change::Resources => Change::Resources,
+            wit::Change::Contents(uri) if uri.len() <= MAX_URI => Change::Resource(uri.into()),
+            wit::Change::Contents(_) | wit::Change::Other(_) => return,
+        };
+        let taken = self
+            .changes_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
+        if taken.is_ok() {
+            self.service.changes.tell(change);
+        }
+    }
+
     fn cancelled(&self) -> bool {
         self.cancelled.is_cancelled()
     }
 
     fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+fn client_level(level: wit::Level) -> Level {
+    match level {
+        wit::Level::Debug => Level::Debug,
+        wit::Level::Info => Level::Info,
+        wit::Level::Notice => Level::Notice,
+        wit::Level::Warning => Level::Warning,
+        wit::Level::Error => Level::Error,
+        wit::Level::Critical => Level::Critical,
+        wit::Level::Alert => Level::Alert,
+        wit::Level::Emergency => Level::Emergency,
     }
 }

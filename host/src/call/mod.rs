@@ -1,13 +1,19 @@
-//! One `tools/call`: what MCP asks of a server ([`service`]), what a guest asks of Dify ([`backend`], [`run`]), and what
-//! becomes of the guest's answer ([`outcome`]).
+//! One request: what MCP asks of a server ([`service`], then `asked`), what a guest asks of Dify ([`backend`], [`run`]), and
+//! what becomes of the guest's answer ([`outcome`] for tools, `offered` for the rest). Beside it, [`changes`] tells
+//! clients what they must fetch again, and `tasks` keeps calls that outlive their request.
 
+mod asked;
 pub mod backend;
+pub mod changes;
 pub mod identity;
+mod offered;
 pub mod outcome;
 pub mod run;
 pub mod service;
 pub mod services;
+mod tasks;
 pub mod translate;
 
+pub use changes::AppChanges;
 pub use service::{Service, Shared};
 pub use services::Services;

@@ -1,6 +1,6 @@
 //! What becomes of a guest's answer: checked, bounded, and in MCP's shape.
 
-use airlock_mcp::{CallError, CallResult};
+use airlock_mcp::{CallError, CallResult, End, Questions};
 use airlock_sandbox::{Failure, wit};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -9,6 +9,10 @@ use crate::publish::PublishedTool;
 
 /// Bytes of one result. Clients cut far smaller ones; this keeps a guest from filling the host's memory.
 const MAX_RESULT: usize = 8 << 20;
+/// Bytes of the questions of one round.
+const MAX_QUESTIONS: usize = 64 << 10;
+/// Bytes of what a guest keeps while it waits for answers: the client carries it, sealed.
+const MAX_STATE: usize = 32 << 10;
 
 /// The guest's error as one sentence.
 #[must_use]
@@ -25,36 +29,39 @@ pub(super) fn result(
     app: &str,
     tool: &PublishedTool,
     ended: Result<Result<wit::Outcome, wit::Error>, Failure>,
-) -> Result<CallResult, CallError> {
+) -> Result<End<CallResult>, CallError> {
     let outcome = match ended {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => return from_error(app, error),
+        Ok(Err(error)) => return from_error(app, error).map(End::from),
         Err(failure) => {
             tracing::warn!(app, tool = tool.guest_name, %failure, "a guest failed");
-            return Ok(CallResult::error(&failure.caller()));
+            return Ok(CallResult::error(&failure.caller()).into());
         }
     };
-    match outcome {
-        wit::Outcome::Complete(complete) => Ok(checked(tool, complete).unwrap_or_else(|fault| {
-            tracing::warn!(app, tool = tool.guest_name, fault, "a guest's result was refused");
-            CallResult::error(
-                "This tool's guest answered with something that cannot be passed on. The operator of this server can \
-                 find the reason in its log.",
+    let checked = match outcome {
+        wit::Outcome::Complete(complete) => checked(tool, complete).map(End::from),
+        wit::Outcome::InputRequired(asked) => questions(asked).map(End::InputRequired),
+        wit::Outcome::Other(_) => {
+            return Ok(CallResult::error(
+                "This tool's guest ended the call in a way that this server does not know. It may need a newer Airlock.",
             )
-        })),
-        wit::Outcome::InputRequired(_) => Ok(CallResult::error(
-            "This tool has a question for a person before it can go on, and this connection cannot carry one.",
-        )),
-        wit::Outcome::Other(_) => Ok(CallResult::error(
-            "This tool's guest ended the call in a way that this server does not know. It may need a newer Airlock.",
-        )),
-    }
+            .into());
+        }
+    };
+    Ok(checked.unwrap_or_else(|fault| {
+        tracing::warn!(app, tool = tool.guest_name, fault, "a guest's result was refused");
+        CallResult::error(
+            "This tool's guest answered with something that cannot be passed on. The operator of this server can \
+             find the reason in its log.",
+        )
+        .into()
+    }))
 }
 
 fn from_error(app: &str, error: wit::Error) -> Result<CallResult, CallError> {
     match error {
         wit::Error::InvalidArguments(words) => Err(CallError::InvalidArguments(words)),
-        wit::Error::UnknownTool(_) => Err(CallError::UnknownTool),
+        wit::Error::UnknownTool(_) => Err(CallError::Unknown),
         wit::Error::Dify(error) => Ok(CallResult::error(&error.message)),
         wit::Error::Failed(words) => Ok(CallResult::error(&words)),
         wit::Error::Other(json) => {
@@ -69,35 +76,69 @@ fn from_error(app: &str, error: wit::Error) -> Result<CallResult, CallError> {
 }
 
 /// # Errors
+/// What is wrong with the questions, for the log.
+pub(super) fn questions(asked: wit::Questions) -> Result<Questions, String> {
+    let bytes = asked.requests.len();
+    if bytes > MAX_QUESTIONS {
+        return Err(format!(
+            "its questions have {bytes} bytes, and {MAX_QUESTIONS} are the most"
+        ));
+    }
+    let bytes = asked.state.len();
+    if bytes > MAX_STATE {
+        return Err(format!(
+            "its state has {bytes} bytes, and {MAX_STATE} are the most"
+        ));
+    }
+    Ok(Questions {
+        requests: raw(asked.requests, "questions")?,
+        state: asked.state,
+    })
+}
+
+/// What is left of [`MAX_RESULT`].
+pub(super) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MAX_RESULT)
+    }
+}
+
+impl Room {
+    pub(super) fn take(&mut self, text: &str) -> Result<(), String> {
+        self.0 = self
+            .0
+            .checked_sub(text.len())
+            .ok_or_else(|| format!("the result is over {MAX_RESULT} bytes"))?;
+        Ok(())
+    }
+}
+
+pub(super) fn content_block(block: wit::Content, room: &mut Room) -> Result<Box<RawValue>, String> {
+    match block {
+        wit::Content::Text(text) => {
+            room.take(&text)?;
+            text_block(&text)
+        }
+        wit::Content::Other(json) => {
+            room.take(&json)?;
+            raw(json, "a content block")
+        }
+        wit::Content::File(_) => Err("it names a file that this call does not hold".into()),
+    }
+}
+
+/// # Errors
 /// What is wrong with the result, for the log.
 fn checked(tool: &PublishedTool, complete: wit::CallResult) -> Result<CallResult, String> {
-    let mut bytes = 0;
-    let mut room = |text: &str| {
-        bytes += text.len();
-        if bytes > MAX_RESULT {
-            Err(format!("the result is over {MAX_RESULT} bytes"))
-        } else {
-            Ok(())
-        }
-    };
+    let mut room = Room::default();
     let mut content = Vec::with_capacity(complete.content.len());
     for block in complete.content {
-        content.push(match block {
-            wit::Content::Text(text) => {
-                room(&text)?;
-                text_block(&text)?
-            }
-            wit::Content::Other(json) => {
-                room(&json)?;
-                raw(json, "a content block")?
-            }
-            wit::Content::File(_) => {
-                return Err("it names a file that this call does not hold".into());
-            }
-        });
+        content.push(content_block(block, &mut room)?);
     }
     if let Some(structured) = &complete.structured {
-        room(structured)?;
+        room.take(structured)?;
     }
     // An error need not keep the promise of the output schema (server/tools, "Output Schema").
     if !complete.is_error {
@@ -129,6 +170,6 @@ fn text_block(text: &str) -> Result<Box<RawValue>, String> {
         .map_err(|error| error.to_string())
 }
 
-fn raw(json: String, what: &str) -> Result<Box<RawValue>, String> {
+pub(super) fn raw(json: String, what: &str) -> Result<Box<RawValue>, String> {
     RawValue::from_string(json).map_err(|error| format!("{what} is not JSON: {error}"))
 }

@@ -1,4 +1,4 @@
-//! One published app as MCP sees it: the list it offers, and its calls.
+//! One published app as MCP sees it: the lists it offers, and where its requests go.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,20 +6,24 @@ use std::time::Instant;
 
 use airlock_dify::{Dify, Mode};
 use airlock_form::Form;
-use airlock_mcp::{About, Answer, Call, CallError, CallResult, ToolServer, Tools};
+use airlock_mcp::{
+    About, Answer, Call, CallError, CallResult, Catalog, Changes, Complete, Completion, End,
+    GetPrompt, Offers, PromptResult, Read, ReadResult, TaskStore, ToolServer, Tools,
+};
 use airlock_registry::{AppRecord, Lease, Registry};
 use airlock_sandbox::{Limits, wit};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::CallBackend;
+use super::changes::AppChanges;
 use super::identity::Identities;
-use super::outcome;
+use super::tasks::AppTasks;
 use crate::facts::Facts;
 use crate::guests::Guests;
-use crate::publish::{Manifest, Published, PublishedTool};
+use crate::publish::{Catalogue, Manifest, Published};
 
 /// What all services share.
 pub struct Shared {
@@ -31,6 +35,8 @@ pub struct Shared {
     pub dify: Option<Dify>,
     /// Who callers are to Dify.
     pub identities: Identities,
+    /// Where changes of apps are told.
+    pub changes: Arc<AppChanges>,
     /// The bounds of a call's guest.
     pub limits: Limits,
     /// Calls of one app that may run or wait at one time.
@@ -58,8 +64,12 @@ pub(super) struct Inner {
     pub(super) mode: Mode,
     pub(super) form: Arc<Form>,
     pub(super) dify: Option<airlock_dify::App>,
-    published: Published,
+    pub(super) published: Published,
+    pub(super) offered: Catalogue,
+    pub(super) changes: Changes,
     tools: Tools,
+    catalog: Catalog,
+    tasks: Arc<dyn TaskStore>,
     revoked: CancellationToken,
     /// Outlives this state of the record: a new description frees no slots.
     pub(super) calls: Arc<Semaphore>,
@@ -82,13 +92,14 @@ impl Service {
             serde_json::from_value(record.manifest.clone()).map_err(|error| unserved(&error))?;
         let published =
             Published::new(&manifest, &record.overlay).map_err(|error| unserved(&error))?;
-        let raw: Vec<_> = published
-            .tools
-            .iter()
-            .map(|tool| {
-                serde_json::value::to_raw_value(&tool.json).map_err(|error| unserved(&error))
-            })
-            .collect::<Result<_, _>>()?;
+        let tools = raw(published.tools.iter().map(|tool| &tool.json));
+        let offered = manifest.catalogue;
+        let resources = offered.resources.clone().unwrap_or_default();
+        let catalog = Catalog::new(
+            &raw(&resources.resources),
+            &raw(&resources.templates),
+            &raw(offered.prompts.iter().flatten()),
+        );
         let dify = match &shared.dify {
             Some(dify) => {
                 let key = shared
@@ -104,14 +115,28 @@ impl Service {
             mode: Mode::from(facts.mode.as_str()),
             form: Arc::new(Form::parse(&facts.parameters)),
             dify,
-            tools: Tools::new(&raw).map_err(|error| unserved(&error))?,
+            tools: Tools::new(&tools).map_err(|error| unserved(&error))?,
+            catalog: catalog.map_err(|error| unserved(&error))?,
             published,
+            offered,
+            changes: shared.changes.of(&record.id),
+            tasks: Arc::new(AppTasks {
+                registry: Arc::clone(&shared.registry),
+                app: record.id.clone(),
+            }),
             revoked: lease.revoked.clone(),
             calls: calls.unwrap_or_else(|| Arc::new(Semaphore::new(shared.calls_per_app))),
             record,
             shared: Arc::clone(shared),
         })))
     }
+}
+
+fn raw<'a>(items: impl IntoIterator<Item = &'a Map<String, Value>>) -> Vec<Box<RawValue>> {
+    let items = items.into_iter();
+    items
+        .map(|item| to_raw_value(item).expect("an object of JSON values is JSON"))
+        .collect()
 }
 
 impl ToolServer for Service {
@@ -132,34 +157,71 @@ impl ToolServer for Service {
         }
     }
 
+    fn offers(&self) -> Offers {
+        Offers {
+            resources: self.0.offered.resources.is_some(),
+            prompts: self.0.offered.prompts.is_some(),
+            completions: self.0.offered.completions,
+            // Any guest may have something to say; whether it does, only its calls show.
+            logging: true,
+        }
+    }
+
     fn tools(&self) -> &Tools {
         &self.0.tools
     }
 
-    fn call(&self, call: Call) -> Answer {
+    fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    fn call(&self, call: Call) -> Answer<End<CallResult>> {
         let inner = Arc::clone(&self.0);
+        let name = call.tool.clone();
         Box::pin(async move {
             let began = Instant::now();
-            let tool = call.tool.clone();
             let answer = Arc::clone(&inner).call(call).await;
-            let outcome = match &answer {
-                Ok(result) if result.is_error => "tool error",
-                Ok(_) => "ok",
-                Err(CallError::UnknownTool) => "unknown tool",
-                Err(CallError::InvalidArguments(_)) => "invalid arguments",
-                Err(CallError::Cancelled) => "cancelled",
-                Err(CallError::Gone) => "address gone",
-                Err(CallError::Internal(_)) => "internal",
+            let tool_error = matches!(&answer, Ok(End::Complete(result)) if result.is_error);
+            let outcome = if tool_error {
+                "tool error"
+            } else {
+                word(&answer)
             };
             // A name that the app does not have is the caller's text, and may be anything.
-            let tool = if matches!(answer, Err(CallError::UnknownTool)) {
-                "?"
-            } else {
-                &tool
-            };
+            let tool = inner.published.tool(&name).map_or("?", |_| name.as_str());
             tracing::info!(app = %inner.record.slug, tool, outcome, ms = began.elapsed().as_millis(), "call");
             answer
         })
+    }
+
+    fn read(&self, read: Read) -> Answer<End<ReadResult>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let answer = Arc::clone(&inner).read(read).await;
+            tracing::debug!(app = %inner.record.slug, outcome = word(&answer), "read");
+            answer
+        })
+    }
+
+    fn prompt(&self, prompt: GetPrompt) -> Answer<End<PromptResult>> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move {
+            let answer = Arc::clone(&inner).prompt(prompt).await;
+            tracing::debug!(app = %inner.record.slug, outcome = word(&answer), "prompt");
+            answer
+        })
+    }
+
+    fn complete(&self, complete: Complete) -> Answer<Completion> {
+        Box::pin(Arc::clone(&self.0).complete(complete))
+    }
+
+    fn changes(&self) -> Option<&Changes> {
+        Some(&self.0.changes)
+    }
+
+    fn tasks(&self) -> Option<&Arc<dyn TaskStore>> {
+        Some(&self.0.tasks)
     }
 
     fn gone(&self) -> &CancellationToken {
@@ -167,63 +229,16 @@ impl ToolServer for Service {
     }
 }
 
-impl Inner {
-    async fn call(self: Arc<Self>, call: Call) -> Result<CallResult, CallError> {
-        let tool = self
-            .published
-            .tool(&call.tool)
-            .ok_or(CallError::UnknownTool)?;
-        let arguments = arguments(tool, call.arguments.get())?;
-        if let [missing, ..] = tool.requires.as_slice() {
-            return Ok(CallResult::error(&format!(
-                "This tool needs a client that supports {missing}, and this connection does not."
-            )));
-        }
-        let Ok(_slot) = Arc::clone(&self.calls).try_acquire_owned() else {
-            return Ok(CallResult::error(&format!(
-                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
-                self.shared.calls_per_app
-            )));
-        };
-        let component = match self
-            .shared
-            .guests
-            .component(&self.shared.registry, self.record.guest)
-            .await
-        {
-            Ok(component) => component,
-            Err(error) => {
-                tracing::error!(app = %self.record.slug, %error, "the app's guest cannot be loaded");
-                return Ok(CallResult::error(
-                    "This tool's guest cannot be loaded. The operator of this server can find the reason in its log.",
-                ));
-            }
-        };
-        let request = wit::CallRequest {
-            tool: tool.guest_name.clone(),
-            arguments: Value::Object(arguments).to_string(),
-            answers: None,
-            extra: "{}".into(),
-        };
-        let cancelled = call.cancelled.clone();
-        let backend = Arc::new(CallBackend::new(Arc::clone(&self), call));
-        let ended = tokio::select! {
-            biased;
-            // Dropping the guest's call drops its runs, and that stops them in Dify.
-            () = cancelled.cancelled() => return Err(CallError::Cancelled),
-            () = self.shared.ending.cancelled() => {
-                return Err(CallError::Internal("This server is stopping. Try again in a minute.".into()));
-            }
-            ended = component.call(Arc::clone(&self.app), request, backend, &self.shared.limits) => ended,
-        };
-        outcome::result(&self.record.slug, tool, ended)
+/// How a request ended, in one word for the log.
+fn word<T>(answer: &Result<End<T>, CallError>) -> &'static str {
+    match answer {
+        Ok(End::Complete(_)) => "ok",
+        Ok(End::InputRequired(_)) => "input required",
+        Err(CallError::Unknown) => "unknown",
+        Err(CallError::InvalidArguments(_)) => "invalid arguments",
+        Err(CallError::MissingCapability(_)) => "missing capability",
+        Err(CallError::Cancelled) => "cancelled",
+        Err(CallError::Gone) => "address gone",
+        Err(CallError::Internal(_)) => "internal",
     }
-}
-
-fn arguments(tool: &PublishedTool, text: &str) -> Result<Map<String, Value>, CallError> {
-    let parsed = serde_json::from_str(text)
-        .map_err(|error| CallError::InvalidArguments(error.to_string()))?;
-    tool.arguments(parsed).map_err(|findings| {
-        CallError::InvalidArguments(format!("The arguments do not fit this tool: {findings}"))
-    })
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use airlock_mcp::{Body, Guard, Mcp};
+use airlock_mcp::{Body, Guard, Mcp, TaskKey, ToolServer};
 use airlock_registry::Registry;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -41,6 +41,34 @@ impl Door {
             mcp,
             guard,
             misses: RateLimiter::direct(quota),
+        }
+    }
+
+    /// Ends the tasks whose calls ran when the server stopped. To be done before the first request: what runs later is not
+    /// to be taken for them.
+    pub async fn interrupt_tasks(&self) {
+        let running = match self.registry.running_tasks().await {
+            Ok(running) => running,
+            Err(error) => {
+                tracing::error!(%error, "the tasks that ran cannot be looked up");
+                return;
+            }
+        };
+        let snapshot = self.registry.snapshot();
+        for (app, key) in running {
+            // The address of a disabled app is dead, and nobody can ask for its tasks.
+            let Some(lease) = snapshot.lease(&app) else {
+                continue;
+            };
+            match self.services.of(&lease) {
+                Ok(service) => {
+                    let server: Arc<dyn ToolServer> = Arc::new(service);
+                    self.mcp.interrupt(&server, TaskKey::from_bytes(key)).await;
+                }
+                Err(error) => {
+                    tracing::error!(app = %lease.app.slug, %error, "an app cannot be served")
+                }
+            }
         }
     }
 

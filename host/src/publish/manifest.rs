@@ -6,6 +6,7 @@ use airlock_sandbox::wit;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::catalogue::Catalogue;
 use super::schema;
 
 /// Tools of one app. More would not fit any client's context.
@@ -13,9 +14,9 @@ const MAX_TOOLS: usize = 64;
 /// Characters of a tool's name: what Claude, Cursor and the OpenAI API accept.
 pub const MAX_NAME: usize = 64;
 /// Bytes of a description or of the instructions.
-const MAX_TEXT: usize = 16 << 10;
+pub(super) const MAX_TEXT: usize = 16 << 10;
 /// Bytes of a schema, or of the rest of a tool's JSON.
-const MAX_JSON: usize = 256 << 10;
+pub(super) const MAX_JSON: usize = 256 << 10;
 
 /// What a guest offers for one app.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Manifest {
     pub instructions: Option<String>,
     /// In the guest's order.
     pub tools: Vec<Tool>,
+    /// What it offers besides.
+    #[serde(default)]
+    pub catalogue: Catalogue,
 }
 
 /// One tool, in the guest's words.
@@ -115,7 +119,7 @@ pub fn is_tool_name(name: &str) -> bool {
 }
 
 impl Manifest {
-    /// Checks what a guest described.
+    /// Checks the tools that a guest described.
     ///
     /// # Errors
     /// The first fault found; nothing of a faulty manifest is published.
@@ -144,6 +148,7 @@ impl Manifest {
         Ok(Self {
             instructions: manifest.instructions,
             tools,
+            catalogue: Catalogue::default(),
         })
     }
 }

@@ -3,10 +3,12 @@
 //! `facts` (Dify's) → [`crate::ops`] runs the guest's `describe` → [`Manifest`] (checked, stored) → [`Published`]
 //! (the operator's overlay applied, schemas compiled).
 
+pub mod catalogue;
 pub mod lint;
 pub mod manifest;
 pub mod published;
 pub mod schema;
 
+pub use catalogue::{Catalogue, CatalogueFault};
 pub use manifest::{Manifest, ManifestFault, Tool};
 pub use published::{Published, PublishedTool};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use airlock_registry::Overlay;
 use jsonschema::Validator;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::manifest::{Manifest, Tool, is_tool_name};
 use super::{lint, schema};
@@ -211,6 +211,9 @@ impl Published {
     }
 }
 
+/// Where MCP says whether a call may become a task. The contract has a field for that; how, is the guest's to say here.
+const EXECUTION: &str = "execution";
+
 /// The tool object, in the order in which the specification lists its members.
 fn tool_json(
     tool: &Tool,
@@ -239,7 +242,14 @@ fn tool_json(
     }
     for (key, value) in &tool.extra {
         // What the contract has a field for is said there.
-        json.entry(key.clone()).or_insert_with(|| value.clone());
+        if key != EXECUTION {
+            json.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    if tool.task {
+        let said = tool.extra.get(EXECUTION).cloned();
+        let support = said.unwrap_or_else(|| json!({"taskSupport": "optional"}));
+        json.insert(EXECUTION.into(), support);
     }
     json
 }
@@ -283,7 +293,6 @@ fn check_pin(
 #[cfg(test)]
 mod tests {
     use airlock_registry::{PropertyOverlay, ToolOverlay};
-    use serde_json::json;
 
     use super::*;
 
@@ -344,6 +353,27 @@ mod tests {
         assert!(
             tool.arguments(smuggled).is_err(),
             "a caller cannot set what is pinned"
+        );
+    }
+
+    #[test]
+    fn a_tool_that_may_become_a_task_says_so_and_no_other_does() {
+        let mut manifest = manifest();
+        let execution = |manifest: &Manifest| {
+            let published = Published::new(manifest, &Overlay::default()).expect("published");
+            published.tools[0].json.get("execution").cloned()
+        };
+        let required = json!({"taskSupport": "required"});
+        manifest.tools[0]
+            .extra
+            .insert("execution".into(), required.clone());
+        assert_eq!(execution(&manifest), None);
+        manifest.tools[0].task = true;
+        assert_eq!(execution(&manifest), Some(required));
+        manifest.tools[0].extra.clear();
+        assert_eq!(
+            execution(&manifest),
+            Some(json!({"taskSupport": "optional"}))
         );
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{HOST, Progress, Script, State};
-use crate::client::{Caller, Level};
+use crate::client::{Caller, Change, Level};
 use crate::dify::{Answer, Event, Request};
 use crate::{DifyError, Error};
 
@@ -109,6 +109,14 @@ pub(crate) fn progress(done: f64, total: Option<f64>, message: Option<&str>) {
 
 pub(crate) fn log(level: Level, data: Value) {
     state().borrow_mut().log.push((level, data));
+}
+
+pub(crate) fn tell(level: Level, data: Value) {
+    state().borrow_mut().told.push((level, data));
+}
+
+pub(crate) fn changed(what: &Change) {
+    state().borrow_mut().changes.push(what.clone());
 }
 
 pub(crate) fn cancelled() -> bool {

@@ -6,16 +6,16 @@ use super::bindings::airlock::guest::dify;
 use super::{tools, types};
 use crate::dify::{Answer, Event, Node, Request};
 use crate::{
-    Answers, App, CallRequest, CallResult, Content, DifyError, Error, FileRef, Manifest, Mode,
+    Answers, App, CallRequest, CallResult, Content, DifyError, End, Error, FileRef, Manifest, Mode,
     Outcome, Questions, Tool,
 };
 
 /// The host promises JSON objects; a text that is none is the host's fault, and the call cannot go on.
-fn object(text: &str, what: &str) -> Result<Map<String, Value>, Error> {
+pub(super) fn object(text: &str, what: &str) -> Result<Map<String, Value>, Error> {
     serde_json::from_str(text).map_err(|_| unreadable(what))
 }
 
-fn value(text: &str, what: &str) -> Result<Value, Error> {
+pub(super) fn value(text: &str, what: &str) -> Result<Value, Error> {
     serde_json::from_str(text).map_err(|_| unreadable(what))
 }
 
@@ -25,7 +25,7 @@ fn unreadable(what: &str) -> Error {
     ))
 }
 
-fn text(object: Map<String, Value>) -> String {
+pub(super) fn text(object: Map<String, Value>) -> String {
     Value::Object(object).to_string()
 }
 
@@ -52,7 +52,7 @@ pub(super) fn request(request: tools::CallRequest) -> Result<CallRequest, Error>
     })
 }
 
-fn answers(answers: tools::Answers) -> Result<Answers, Error> {
+pub(super) fn answers(answers: types::Answers) -> Result<Answers, Error> {
     Ok(Answers {
         responses: object(&answers.responses, "answers")?,
         state: answers.state,
@@ -148,14 +148,16 @@ fn tool(tool: Tool) -> types::Tool {
 
 pub(super) fn outcome(outcome: Outcome) -> types::Outcome {
     match outcome {
-        Outcome::Complete(result) => types::Outcome::Complete(self::result(result)),
-        Outcome::InputRequired(Questions { requests, state }) => {
-            types::Outcome::InputRequired(types::Questions {
-                requests: text(requests),
-                state,
-            })
-        }
-        Outcome::Other(other) => types::Outcome::Other(other.to_string()),
+        End::Complete(result) => types::Outcome::Complete(self::result(result)),
+        End::InputRequired(asked) => types::Outcome::InputRequired(questions(asked)),
+        End::Other(other) => types::Outcome::Other(other.to_string()),
+    }
+}
+
+pub(super) fn questions(questions: Questions) -> types::Questions {
+    types::Questions {
+        requests: text(questions.requests),
+        state: questions.state,
     }
 }
 
@@ -169,7 +171,7 @@ fn result(result: CallResult) -> types::CallResult {
     }
 }
 
-fn content(content: Content) -> types::Content {
+pub(super) fn content(content: Content) -> types::Content {
     match content {
         Content::Text(text) => types::Content::Text(text),
         Content::File(file) => types::Content::File(file.0),

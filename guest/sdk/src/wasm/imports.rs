@@ -1,11 +1,11 @@
 //! What the host does for a guest.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::bindings::airlock::guest::{client, dify};
 use super::convert;
 use crate::Error;
-use crate::client::{Caller, Level};
+use crate::client::{Caller, Change, Level};
 use crate::dify::{Answer, Event, Request};
 
 pub(crate) fn run_app(request: &Request) -> Result<Answer, Error> {
@@ -46,12 +46,18 @@ impl Run {
 
 pub(crate) fn who() -> Caller {
     let caller = client::who();
+    // A host that says something else there, or nothing, has said nothing.
+    let mut extra: Map<String, Value> = serde_json::from_str(&caller.extra).unwrap_or_default();
+    let capabilities = match extra.remove("capabilities") {
+        Some(Value::Object(capabilities)) => capabilities,
+        _ => Map::new(),
+    };
     Caller {
         name: caller.name,
         version: caller.version,
         principal: caller.principal,
-        // Nobody depends on what no contract names yet.
-        extra: serde_json::from_str(&caller.extra).unwrap_or_default(),
+        capabilities,
+        extra,
     }
 }
 
@@ -59,8 +65,16 @@ pub(crate) fn progress(done: f64, total: Option<f64>, message: Option<&str>) {
     client::progress(done, total, message);
 }
 
-pub(crate) fn log(level: Level, data: Value) {
-    let level = match level {
+pub(crate) fn log(at: Level, data: Value) {
+    client::log(level(at), &data.to_string());
+}
+
+pub(crate) fn tell(at: Level, data: Value) {
+    client::tell(level(at), &data.to_string());
+}
+
+fn level(level: Level) -> client::Level {
+    match level {
         Level::Debug => client::Level::Debug,
         Level::Info => client::Level::Info,
         Level::Notice => client::Level::Notice,
@@ -69,8 +83,16 @@ pub(crate) fn log(level: Level, data: Value) {
         Level::Critical => client::Level::Critical,
         Level::Alert => client::Level::Alert,
         Level::Emergency => client::Level::Emergency,
-    };
-    client::log(level, &data.to_string());
+    }
+}
+
+pub(crate) fn changed(what: &Change) {
+    client::changed(&match what {
+        Change::Tools => client::Change::Tools,
+        Change::Prompts => client::Change::Prompts,
+        Change::Resources => client::Change::Resources,
+        Change::Contents(uri) => client::Change::Contents(uri.clone()),
+    });
 }
 
 pub(crate) fn cancelled() -> bool {

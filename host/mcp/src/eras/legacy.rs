@@ -1,20 +1,22 @@
 //! The era of `initialize`: 2024-11-05 (as an answer to `initialize`), 2025-03-26, 2025-06-18 and 2025-11-25.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Handled;
+use super::{Handled, progress_token};
 use crate::{
-    Client, Version,
+    Client, Level, Version,
+    about::{Capabilities, ServerInfo},
     call::{Pending, Prepared, Shape},
-    envelope::{self, Id, Message, Params, Request, is_object, is_too_deep, text},
+    envelope::{self, Id, Message, Request, Response, text},
     fault::{Fault, excerpt},
+    job::{Ask, invalid, string},
+    mailbox::Said,
+    params::Params,
     progress,
     reply::{self, ReplyTo},
+    result::{Out, To},
     serve::{Door, Refused, SESSION_HEADER, VERSION_HEADER},
     session::Session,
 };
@@ -57,9 +59,14 @@ pub(super) fn single(
             exchange.notification(&method, params);
             Ok(Handled::Now(reply::empty(StatusCode::ACCEPTED)))
         }
-        Message::Response => {
-            Err(Fault::Invalid("no request of this server waits for an answer").into())
+        Message::Response(response) if exchange.response(&response) => {
+            Ok(Handled::Now(reply::empty(StatusCode::ACCEPTED)))
         }
+        Message::Response(_) => Err(Fault::Invalid(
+            "no request of this server waits for this answer; if the server was restarted, send the request during which \
+             it asked again",
+        )
+        .into()),
     }
 }
 
@@ -86,9 +93,11 @@ pub(super) fn batch(door: &Door<'_>, items: &[&RawValue]) -> Result<Handled, Ref
                 }
             }
             Ok(Message::Notification { method, params }) => {
-                exchange.notification(&method, Params::read(params))
+                exchange.notification(&method, Params::read(params));
             }
-            Ok(Message::Response) => {}
+            Ok(Message::Response(response)) => {
+                exchange.response(&response);
+            }
             Err(malformed) => {
                 let to = malformed
                     .id
@@ -115,7 +124,7 @@ impl<'a> Exchange<'a> {
                 value
                     .to_str()
                     .ok()
-                    .and_then(Version::parse)
+                    .and_then(Version::legacy)
                     .ok_or(Fault::UnsupportedVersion)?,
             ),
             None => None,
@@ -144,65 +153,101 @@ impl<'a> Exchange<'a> {
 
     fn request(&self, request: &Request<'_>, params: Result<Params<'_>, Fault>) -> Outcome {
         let id = request.id.as_str();
-        let fault = |fault| Outcome::Reply(reply::error(ReplyTo::Id(id), &fault));
-        let result = |bytes: &[u8]| Outcome::Reply(reply::result(id, bytes));
-        let params = match params {
-            Ok(params) => params,
-            Err(bad) => return fault(bad),
-        };
-        match request.method.as_ref() {
-            "ping" => result(b"{}"),
-            // All tools stand on the first page, so no cursor was ever handed out.
-            "tools/list" if params.cursor.is_some() => fault(invalid("this cursor leads nowhere")),
-            "tools/list" => result(self.door.server.tools().list(self.version)),
-            "tools/call" => match self.call(request.id, &params) {
-                Ok(call) => Outcome::Call(Box::new(call)),
-                Err(bad) => fault(bad),
-            },
-            // Some clients probe these without looking at the capabilities; an error would be shown to their users.
-            "resources/list" => result(br#"{"resources":[]}"#),
-            "resources/templates/list" => result(br#"{"resourceTemplates":[]}"#),
-            "prompts/list" => result(br#"{"prompts":[]}"#),
-            other => fault(Fault::UnknownMethod(excerpt(other))),
+        match params.and_then(|params| self.answer(request, &params)) {
+            Ok(outcome) => outcome,
+            Err(fault) => Outcome::Reply(reply::error(ReplyTo::Id(id), &fault)),
         }
     }
 
-    fn call(&self, id: Id<'_>, params: &Params<'_>) -> Result<Prepared, Fault> {
-        let tool = params
-            .name
-            .and_then(text)
-            .ok_or_else(|| invalid("name must be a string"))?;
-        let arguments = match params.arguments {
-            Some(arguments) if !is_object(arguments) => {
-                return Err(invalid("arguments must be an object"));
+    fn answer(&self, request: &Request<'_>, params: &Params<'_>) -> Result<Outcome, Fault> {
+        let server = self.door.server;
+        let (tools, catalog) = (server.tools(), server.catalog());
+        let result: &[u8] = match request.method.as_ref() {
+            "ping" => b"{}",
+            // All stands on the first page, so no cursor was ever handed out.
+            "tools/list" | "resources/list" | "resources/templates/list" | "prompts/list"
+                if params.cursor.is_some() =>
+            {
+                return Err(invalid("this cursor leads nowhere"));
             }
-            Some(arguments) if is_too_deep(arguments) => {
-                return Err(invalid("arguments are nested deeper than 127 levels"));
+            "tools/list" => tools.list(self.version),
+            // Some clients probe these without looking at the capabilities; an error would be shown to their users.
+            "resources/list" => catalog.resources(self.version),
+            "resources/templates/list" => catalog.templates(self.version),
+            "prompts/list" => catalog.prompts(self.version),
+            "logging/setLevel" if server.offers().logging => self.set_level(params)?,
+            "resources/subscribe" if self.has_subscriptions() => self.subscribe(params)?,
+            "resources/unsubscribe" if self.has_subscriptions() => self.unsubscribe(params)?,
+            method => {
+                let ask = Ask::read(method, params, server.offers())
+                    .ok_or_else(|| Fault::UnknownMethod(excerpt(method)))??;
+                let prepared = self.prepare(request.id, ask, params)?;
+                return Ok(Outcome::Call(Box::new(prepared)));
             }
-            Some(arguments) => arguments.to_owned(),
-            None => RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"),
         };
-        let token = match params.meta.as_ref().and_then(|meta| meta.progress_token) {
-            Some(token) => Some(Id::parse(token).ok_or_else(|| {
-                invalid("progressToken must be a string or an integer, of at most 256 bytes")
-            })?),
-            None => None,
-        };
-        // Progress can only travel on a stream.
-        let token = token.filter(|_| self.door.accept.events);
+        Ok(Outcome::Reply(reply::result(request.id.as_str(), result)))
+    }
+
+    fn has_subscriptions(&self) -> bool {
+        self.door.server.offers().resources && self.door.server.changes().is_some()
+    }
+
+    /// Without a session there is nobody to remember it for; the client learns nothing of that, because its user could
+    /// do nothing about it.
+    fn set_level(&self, params: &Params<'_>) -> Result<&'static [u8], Fault> {
+        let level = params.level.and_then(Level::read);
+        let level =
+            level.ok_or_else(|| invalid("level must be one of RFC 5424, in small letters"))?;
+        if let Some(session) = &self.session {
+            self.door.mcp.shared.wishes.set_level(session.nonce, level);
+        }
+        Ok(b"{}")
+    }
+
+    fn subscribe(&self, params: &Params<'_>) -> Result<&'static [u8], Fault> {
+        let uri = string(params.uri, "uri")?;
+        let session = self.session.as_ref().ok_or_else(|| {
+            invalid("a subscription needs a session: send the session id that initialize gave")
+        })?;
+        if self.door.mcp.shared.wishes.subscribe(session.nonce, &uri) {
+            Ok(b"{}")
+        } else {
+            Err(invalid(
+                "a session may watch at most 16 resources, whose URIs have at most 512 bytes",
+            ))
+        }
+    }
+
+    fn unsubscribe(&self, params: &Params<'_>) -> Result<&'static [u8], Fault> {
+        let uri = string(params.uri, "uri")?;
+        if let Some(session) = &self.session {
+            self.door.mcp.shared.wishes.unsubscribe(session.nonce, &uri);
+        }
+        Ok(b"{}")
+    }
+
+    fn prepare(&self, id: Id<'_>, ask: Ask, params: &Params<'_>) -> Result<Prepared, Fault> {
         let mcp = self.door.mcp;
         let session = self.session.as_ref();
         let nonce = session.map(|session| session.nonce);
+        // Notifications can only travel on a stream.
+        let streams = self.door.accept.events;
+        let level = nonce
+            .filter(|_| streams && self.door.server.offers().logging)
+            .and_then(|nonce| mcp.shared.wishes.level(nonce));
+        let token = progress_token(params)?.filter(|_| streams);
         Ok(Prepared {
             id: id.as_str().into(),
             version: self.version,
-            tool: tool.into_owned(),
-            arguments,
+            ask,
+            answers: None,
             client: session
                 .map(|session| session.client.clone())
                 .unwrap_or_default(),
             session: nonce,
-            progress: progress::channel(token, self.version, &mcp.config),
+            level,
+            streams,
+            progress: progress::channel(token, self.version, &mcp.shared.config),
             place: mcp
                 .inflight
                 .enter(nonce, id.key())
@@ -222,6 +267,18 @@ impl<'a> Exchange<'a> {
             self.door.mcp.inflight.cancel(session.nonce, &id.key());
         }
     }
+
+    /// False for an answer that nobody waits for.
+    fn response(&self, response: &Response<'_>) -> bool {
+        let (Some(session), Some(id)) = (&self.session, response.id) else {
+            return false;
+        };
+        let said = response
+            .result
+            .map_or(Said::Refused, |result| Said::Result(result.to_owned()));
+        let mailbox = &self.door.mcp.shared.mailbox;
+        mailbox.deliver(session.nonce, id.key(), said)
+    }
 }
 
 fn initialize(
@@ -233,8 +290,8 @@ fn initialize(
         let asked = params.protocol_version.and_then(text);
         let asked = asked.ok_or_else(|| invalid("protocolVersion must be a string"))?;
         Ok((
-            Version::parse(&asked).unwrap_or(Version::LATEST),
-            client(params.client_info),
+            Version::legacy(&asked).unwrap_or(Version::LATEST),
+            Client::read(params.client_info, params.capabilities),
         ))
     });
     let (version, client) = match read {
@@ -243,76 +300,40 @@ fn initialize(
             return reply::message(door.accept, reply::error(ReplyTo::Id(id.as_str()), &bad));
         }
     };
-    let result = reply::result(id.as_str(), &initialized(door, version));
-    let mut response = reply::message(door.accept, result);
     // With a session, Dify opens a GET stream and sends a DELETE for every single call.
-    if client.name != "Dify" {
-        let (app, epoch) = (door.server.app(), door.server.epoch());
-        if let Some(id) = door.mcp.sessions.issue(version, &client, app, epoch) {
-            response.headers_mut().insert(SESSION_HEADER, id);
-        }
+    let session = (client.name != "Dify")
+        .then(|| {
+            let (app, epoch) = (door.server.app(), door.server.epoch());
+            door.mcp.sessions.issue(version, &client, app, epoch)
+        })
+        .flatten();
+    let listens = session.is_some() && version >= Version::V2025_03_26;
+    let initialized = initialized(door, id, version, listens);
+    let mut response = reply::message(door.accept, reply::result(id.as_str(), &initialized));
+    if let Some(id) = session {
+        response.headers_mut().insert(SESSION_HEADER, id);
     }
     response
 }
 
-fn initialized(door: &Door<'_>, version: Version) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Initialized<'a> {
-        protocol_version: &'static str,
-        capabilities: Capabilities,
-        server_info: ServerInfo<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        instructions: Option<&'a str>,
-    }
-    #[derive(Serialize)]
-    struct Capabilities {
-        tools: Tools,
-    }
-    #[derive(Serialize)]
-    struct Tools {}
-    #[derive(Serialize)]
-    struct ServerInfo<'a> {
-        name: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        title: Option<&'a str>,
-        version: &'a str,
-    }
+fn initialized(door: &Door<'_>, id: Id<'_>, version: Version, listens: bool) -> Vec<u8> {
     let about = door.server.about();
-    let initialized = Initialized {
-        protocol_version: version.as_str(),
-        capabilities: Capabilities { tools: Tools {} },
-        server_info: ServerInfo {
-            name: &about.name,
-            title: about
-                .title
-                .as_deref()
-                .filter(|_| version >= Version::V2025_06_18),
-            version: &about.version,
-        },
-        instructions: about.instructions.as_deref(),
+    let to = To {
+        id: id.as_str(),
+        version,
+        server: &**door.server,
     };
-    serde_json::to_vec(&initialized).expect("strings are JSON")
-}
-
-/// What the client calls itself, as far as it can be read: a client without a proper name is still served.
-fn client(info: Option<&RawValue>) -> Client {
-    #[derive(Default, Deserialize)]
-    struct Info<'a> {
-        #[serde(borrow, default)]
-        name: Cow<'a, str>,
-        #[serde(borrow, default)]
-        version: Cow<'a, str>,
+    let capabilities = Capabilities {
+        server: &**door.server,
+        version,
+        listens,
+    };
+    let mut out = Out::new(&to);
+    out.put("protocolVersion", version.as_str());
+    out.put("capabilities", &capabilities);
+    out.put("serverInfo", &ServerInfo::new(&about, version));
+    if let Some(instructions) = &about.instructions {
+        out.put("instructions", instructions);
     }
-    let info: Info<'_> = info
-        .and_then(|info| serde_json::from_str(info.get()).ok())
-        .unwrap_or_default();
-    Client {
-        name: info.name.into_owned(),
-        version: info.version.into_owned(),
-    }
-}
-
-fn invalid(words: &str) -> Fault {
-    Fault::InvalidParams(words.to_owned())
+    out.end()
 }

@@ -4,21 +4,29 @@
 //! they need: the era's borrowed view of the body ends here.
 
 mod legacy;
+mod modern;
 
-use http::Response;
+use http::{HeaderMap, Response};
 
 use crate::{
-    Body,
+    Body, Version,
     call::Pending,
-    envelope::{self, Message, Params, Posted},
+    envelope::{self, Id, Message, Posted},
     fault::Fault,
-    serve::{Door, Refused},
+    job::invalid,
+    params::Params,
+    serve::{Door, Refused, VERSION_HEADER},
+    tasks::{Begin, TaskRequest},
 };
 
 /// What became of a POST.
 pub(crate) enum Handled {
     Now(Response<Body>),
     Calls(Pending),
+    /// A call that may become a task.
+    Task(Box<Begin>),
+    /// A look at a task.
+    Tasks(TaskRequest),
 }
 
 /// Reads a body and gives it to its era.
@@ -27,23 +35,50 @@ pub(crate) fn handle(door: &Door<'_>, body: &[u8]) -> Result<Handled, Refused> {
         Posted::Single(message) => {
             let message = message?;
             let params = Params::read(message.params());
-            if is_modern(&message, &params) {
-                return Err(Refused::new(message.id(), Fault::UnsupportedVersion));
+            if is_modern(door.headers, &message, &params) {
+                modern::single(door, message, params)
+            } else {
+                legacy::single(door, message, params)
             }
-            legacy::single(door, message, params)
         }
         Posted::Batch(items) => legacy::batch(door, &items),
     }
 }
 
-/// Does the message belong to the stateless era (2026-07-28 and later)? `initialize` never does, whatever else the request
-/// says: it is how a client of both eras falls back. (A version header of that era is refused where headers are read, in the
-/// same words.)
-fn is_modern(message: &Message<'_>, params: &Result<Params<'_>, Fault>) -> bool {
-    if message.method() == Some("initialize") {
-        return false;
+/// Does the message belong to the stateless era? Its requests name their version in `_meta`, its clients in a header.
+fn is_modern(
+    headers: &HeaderMap,
+    message: &Message<'_>,
+    params: &Result<Params<'_>, Fault>,
+) -> bool {
+    let params = params.as_ref().ok();
+    let meta = params.and_then(|params| params.meta.as_ref());
+    let named = meta.is_some_and(|meta| meta.protocol_version.is_some());
+    match message.method() {
+        // How a client of both eras falls back, perhaps with the headers of its probe. The modern era has no such method,
+        // and a request that says it is of that era is told so.
+        Some("initialize") => named && params.is_some_and(|it| it.protocol_version.is_none()),
+        Some("server/discover") => true,
+        Some(_) | None => named || has_modern_header(headers),
     }
-    let meta = params.as_ref().ok().and_then(|params| params.meta.as_ref());
-    message.method() == Some("server/discover")
-        || meta.is_some_and(|meta| meta.protocol_version.is_some())
+}
+
+/// Is the header's version a date of that era? Later ones are none that we speak, but they are refused in its words.
+pub(crate) fn has_modern_header(headers: &HeaderMap) -> bool {
+    let named = headers.get(VERSION_HEADER).and_then(|it| it.to_str().ok());
+    named.is_some_and(|named| {
+        let date = |byte: u8| byte.is_ascii_digit() || byte == b'-';
+        named.len() == 10 && named.bytes().all(date) && named >= Version::V2026_07_28.as_str()
+    })
+}
+
+fn progress_token<'a>(params: &Params<'a>) -> Result<Option<Id<'a>>, Fault> {
+    let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
+    token
+        .map(|token| {
+            Id::parse(token).ok_or_else(|| {
+                invalid("progressToken must be a string or an integer, of at most 256 bytes")
+            })
+        })
+        .transpose()
 }

@@ -63,7 +63,7 @@ async fn failures_of_a_call_have_the_form_that_the_version_wants() {
                 "broken" => CallError::Internal("The guest is broken".to_owned()),
                 "stopped" => CallError::Cancelled,
                 "gone" => CallError::Gone,
-                _ => CallError::UnknownTool,
+                _ => CallError::Unknown,
             })
         })
     });
@@ -142,11 +142,11 @@ async fn whoever_does_not_name_event_streams_waits_for_json() {
     let client = client(|call| {
         Box::pin(async move {
             assert!(
-                !call.progress.wanted(),
+                !call.context.progress.wanted(),
                 "there is no stream for it to travel on"
             );
             sleep(Duration::from_secs(100)).await;
-            Ok(CallResult::text("late"))
+            Ok(CallResult::text("late").into())
         })
     });
     for headers in [JSON, &[("accept", "*/*")], &[]] {
@@ -160,14 +160,14 @@ async fn a_report_starts_the_stream_before_the_grace_is_over_and_the_token_comes
     let client = client(|call| {
         Box::pin(async move {
             for step in 0..3 {
-                call.progress.report(
+                call.context.progress.report(
                     Some(f64::from(step) * 50.0),
                     Some(100.0),
                     Some(format!("step {step}")),
                 );
                 sleep(Duration::from_millis(50)).await;
             }
-            Ok(CallResult::text("done"))
+            Ok(CallResult::text("done").into())
         })
     });
     for token in ["7", r#""t\u0041""#, r#""""#] {
@@ -220,10 +220,12 @@ async fn a_flood_of_reports_is_thinned_and_its_last_word_is_heard() {
     let client = client(|call| {
         Box::pin(async move {
             for step in 1..=1000 {
-                call.progress.report(Some(f64::from(step)), None, None);
+                call.context
+                    .progress
+                    .report(Some(f64::from(step)), None, None);
                 sleep(Duration::from_millis(2)).await;
             }
-            Ok(CallResult::text("done"))
+            Ok(CallResult::text("done").into())
         })
     });
     let heard = client.post(BOTH, &call("1", WITH_PROGRESS)).await;
@@ -247,7 +249,8 @@ async fn a_result_with_line_breaks_is_one_event() {
             Ok(CallResult {
                 content: vec![block],
                 ..CallResult::default()
-            })
+            }
+            .into())
         })
     });
     let heard = client

@@ -23,7 +23,7 @@ fn endless() -> (Client, mpsc::UnboundedReceiver<&'static str>) {
         let events = events.clone();
         Box::pin(async move {
             let _ = events.send("started");
-            call.cancelled.cancelled().await;
+            call.context.cancelled.cancelled().await;
             let _ = events.send("told");
             Err(airlock_mcp::CallError::Cancelled)
         })

@@ -8,20 +8,66 @@ use std::{
     time::Duration,
 };
 
-use airlock_mcp::{About, Answer, Body, Call, CallResult, Config, Mcp, ToolServer, Tools};
+use airlock_mcp::{
+    About, Answer, Body, Call, CallError, CallResult, Catalog, Changes, Complete, Completion,
+    Config, End, GetPrompt, Keys, Mcp, Offers, PromptResult, Read, ReadResult, TaskStore,
+    ToolServer, Tools,
+};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const TOOL: &str = r#"{"name":"run","title":"Run","inputSchema":{"type":"object"}}"#;
+
+type Act<Q, A> = Box<dyn Fn(Q) -> Answer<A> + Send + Sync>;
 
 pub(crate) struct Fake {
     pub(crate) app: &'static str,
     pub(crate) epoch: AtomicU64,
     pub(crate) gone: CancellationToken,
-    tools: Tools,
-    act: Box<dyn Fn(Call) -> Answer + Send + Sync>,
+    pub(crate) tools: Tools,
+    pub(crate) offers: Offers,
+    pub(crate) catalog: Catalog,
+    pub(crate) changes: Option<Changes>,
+    pub(crate) tasks: Option<Arc<dyn TaskStore>>,
+    pub(crate) act: Act<Call, End<CallResult>>,
+    pub(crate) read: Act<Read, End<ReadResult>>,
+    pub(crate) prompt: Act<GetPrompt, End<PromptResult>>,
+    pub(crate) complete: Act<Complete, Completion>,
+}
+
+impl Fake {
+    /// One tool, and nothing else.
+    pub(crate) fn new(
+        act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            app: "app-1",
+            epoch: AtomicU64::new(1),
+            gone: CancellationToken::new(),
+            tools: Tools::new(&[raw(TOOL)]).expect("a tool"),
+            offers: Offers::default(),
+            catalog: Catalog::empty().clone(),
+            changes: None,
+            tasks: None,
+            act: Box::new(act),
+            read: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
+            prompt: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
+            complete: Box::new(|_| Box::pin(async { Err(CallError::Unknown) })),
+        }
+    }
+
+    pub(crate) fn client(self) -> Client {
+        self.client_with(Config::default())
+    }
+
+    pub(crate) fn client_with(self, config: Config) -> Client {
+        Client {
+            mcp: Arc::new(Mcp::new(config, &keys(7))),
+            server: Arc::new(self),
+        }
+    }
 }
 
 impl ToolServer for Fake {
@@ -42,17 +88,49 @@ impl ToolServer for Fake {
         }
     }
 
+    fn offers(&self) -> Offers {
+        self.offers
+    }
+
     fn tools(&self) -> &Tools {
         &self.tools
     }
 
-    fn call(&self, call: Call) -> Answer {
+    fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn call(&self, call: Call) -> Answer<End<CallResult>> {
         (self.act)(call)
+    }
+
+    fn read(&self, read: Read) -> Answer<End<ReadResult>> {
+        (self.read)(read)
+    }
+
+    fn prompt(&self, prompt: GetPrompt) -> Answer<End<PromptResult>> {
+        (self.prompt)(prompt)
+    }
+
+    fn complete(&self, complete: Complete) -> Answer<Completion> {
+        (self.complete)(complete)
+    }
+
+    fn changes(&self) -> Option<&Changes> {
+        self.changes.as_ref()
+    }
+
+    fn tasks(&self) -> Option<&Arc<dyn TaskStore>> {
+        self.tasks.as_ref()
     }
 
     fn gone(&self) -> &CancellationToken {
         &self.gone
     }
+}
+
+pub(crate) fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).expect("a test's JSON")
 }
 
 /// A client of one server.
@@ -73,25 +151,24 @@ pub(crate) const BOTH: &[(&str, &str)] = &[("accept", "application/json, text/ev
 pub(crate) const JSON: &[(&str, &str)] = &[("accept", "application/json")];
 
 /// A client of a server whose calls do what `act` says.
-pub(crate) fn client(act: impl Fn(Call) -> Answer + Send + Sync + 'static) -> Client {
+pub(crate) fn client(
+    act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
+) -> Client {
     client_with(Config::default(), act)
 }
 
 pub(crate) fn client_with(
     config: Config,
-    act: impl Fn(Call) -> Answer + Send + Sync + 'static,
+    act: impl Fn(Call) -> Answer<End<CallResult>> + Send + Sync + 'static,
 ) -> Client {
-    let tool = RawValue::from_string(TOOL.to_owned()).expect("JSON");
-    let server = Fake {
-        app: "app-1",
-        epoch: AtomicU64::new(1),
-        gone: CancellationToken::new(),
-        tools: Tools::new(&[tool]).expect("a tool"),
-        act: Box::new(act),
-    };
-    Client {
-        mcp: Arc::new(Mcp::new(config, [7; 32])),
-        server: Arc::new(server),
+    Fake::new(act).client_with(config)
+}
+
+pub(crate) fn keys(seed: u8) -> Keys {
+    Keys {
+        session: [seed; 32].into(),
+        state: [seed; 32].into(),
+        task: [seed; 32].into(),
     }
 }
 
@@ -99,7 +176,7 @@ pub(crate) fn client_with(
 pub(crate) fn echo() -> Client {
     client(|call| {
         let text = format!("{} {}", call.tool, call.arguments.get());
-        Box::pin(async move { Ok(CallResult::text(&text)) })
+        Box::pin(async move { Ok(CallResult::text(&text).into()) })
     })
 }
 
@@ -108,7 +185,7 @@ pub(crate) fn slow(time: Duration) -> Client {
     client(move |_call| {
         Box::pin(async move {
             tokio::time::sleep(time).await;
-            Ok(CallResult::text("late"))
+            Ok(CallResult::text("late").into())
         })
     })
 }
@@ -137,9 +214,31 @@ impl Client {
         hear(self.open(headers, body).await).await
     }
 
+    /// Posts a request of the stateless era as its clients do, and leaves the answer's body unread.
+    pub(crate) async fn open_modern(&self, method: &str, params: Value) -> Response<Body> {
+        let (headers, body) = modern(method, params);
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.open(&headers, &body).await
+    }
+
+    /// The same, read whole.
+    pub(crate) async fn modern(&self, method: &str, params: Value) -> Heard {
+        hear(self.open_modern(method, params).await).await
+    }
+
     /// The id of a new session.
     pub(crate) async fn session(&self, version: &str) -> String {
-        let heard = self.post(BOTH, &initialize(version, "test")).await;
+        self.session_with(version, "{}").await
+    }
+
+    /// The id of a new session of a client that declares these capabilities.
+    pub(crate) async fn session_with(&self, version: &str, capabilities: &str) -> String {
+        let capabilities = format!(r#""capabilities":{capabilities}"#);
+        let initialize = initialize(version, "test").replace(r#""capabilities":{}"#, &capabilities);
+        let heard = self.post(BOTH, &initialize).await;
         heard.headers["mcp-session-id"]
             .to_str()
             .expect("visible ASCII")
@@ -151,6 +250,30 @@ pub(crate) fn initialize(version: &str, name: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{version}","capabilities":{{}},"clientInfo":{{"name":"{name}","version":"2.1"}}}}}}"#
     )
+}
+
+/// A request of the stateless era, with all that its clients say; members of `params._meta` replace ours.
+pub(crate) fn modern(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, String) {
+    let mut meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "2.1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    for (name, value) in params["_meta"].as_object().into_iter().flatten() {
+        meta[name] = value.clone();
+    }
+    params["_meta"] = meta;
+    let mut headers = vec![
+        (BOTH[0].0, BOTH[0].1.to_owned()),
+        ("mcp-protocol-version", "2026-07-28".to_owned()),
+        ("mcp-method", method.to_owned()),
+    ];
+    let name = ["name", "uri", "taskId"]
+        .iter()
+        .find_map(|name| params[name].as_str());
+    headers.extend(name.map(|name| ("mcp-name", name.to_owned())));
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    (headers, body.to_string())
 }
 
 /// A `tools/call` of the fake's tool, with more members of `params` if need be.

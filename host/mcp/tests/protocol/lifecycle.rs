@@ -7,7 +7,7 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::fixture::{BOTH, Client, call, client, echo, hear, initialize};
+use crate::fixture::{BOTH, Client, call, client, echo, hear, initialize, keys};
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
@@ -85,11 +85,11 @@ async fn a_session_remembers_its_version_and_who_calls() {
     let client = client(|call| {
         let text = format!(
             "{} {} {}",
-            call.client.name,
-            call.client.version,
-            call.session.is_some()
+            call.context.client.name,
+            call.context.client.version,
+            call.context.session.is_some()
         );
-        Box::pin(async move { Ok(CallResult::text(&text)) })
+        Box::pin(async move { Ok(CallResult::text(&text).into()) })
     });
     let session = client.session("2025-11-25").await;
     let titled = client
@@ -125,7 +125,7 @@ async fn a_session_outlives_a_restart_and_dies_with_its_credential() {
     let session = client.session("2025-06-18").await;
     let headers = [("mcp-session-id", session.as_str())];
     let restarted = Client {
-        mcp: Arc::new(Mcp::new(Config::default(), [7; 32])),
+        mcp: Arc::new(Mcp::new(Config::default(), &keys(7))),
         server: Arc::clone(&client.server),
     };
     assert_eq!(restarted.post(&headers, LIST).await.status, 200);

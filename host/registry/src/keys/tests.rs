@@ -108,6 +108,7 @@ fn every_purpose_has_a_key_of_its_own() {
         Purpose::Sessions,
         Purpose::RequestState,
         Purpose::Tasks,
+        Purpose::TaskIds,
         Purpose::Conversations,
         Purpose::Users,
         Purpose::CodeCache,

@@ -1,5 +1,6 @@
 mod addresses;
 mod storage;
+mod tasks;
 
 use super::*;
 use crate::{

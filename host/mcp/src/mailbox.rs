@@ -1,0 +1,90 @@
+//! Our own requests to clients of the `initialize` era, and where their answers are waited for.
+//!
+//! An answer comes as another POST, and its id is all that ties the two together: ids are unguessable, and good in the
+//! session that was asked alone.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use crate::Nonce;
+
+/// What a client said.
+#[derive(Debug)]
+pub(crate) enum Said {
+    Result(Box<RawValue>),
+    /// It answered with an error.
+    Refused,
+}
+
+/// All requests that wait. What waits is bounded by the calls that run.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    waiting: Mutex<HashMap<Key, oneshot::Sender<Said>>>,
+}
+
+/// Raw JSON of the id, as we write it.
+type Key = (Nonce, Box<str>);
+
+/// One request that waits for its answer. Dropping it makes the answer one that nobody waits for.
+pub(crate) struct Expected {
+    mailbox: Arc<Mailbox>,
+    key: Key,
+    answer: oneshot::Receiver<Said>,
+}
+
+impl Mailbox {
+    /// A new id, of which answers are waited for from now on; none when the system has no randomness.
+    pub(crate) fn expect(self: &Arc<Self>, session: Nonce) -> Option<Expected> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id)
+            .inspect_err(
+                |error| tracing::error!(%error, "no request id: the system gave no randomness"),
+            )
+            .ok()?;
+        let key = (
+            session,
+            format!("\"{}\"", BASE64URL_NOPAD.encode(&id)).into(),
+        );
+        let (said, answer) = oneshot::channel();
+        self.lock().insert(Key::clone(&key), said);
+        Some(Expected {
+            mailbox: Arc::clone(self),
+            key,
+            answer,
+        })
+    }
+
+    /// False for an answer that nobody waits for.
+    pub(crate) fn deliver(&self, session: Nonce, id: Box<str>, said: Said) -> bool {
+        let waiting = self.lock().remove(&(session, id));
+        waiting.is_some_and(|waiting| waiting.send(said).is_ok())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, oneshot::Sender<Said>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Expected {
+    /// As raw JSON.
+    pub(crate) fn id(&self) -> &str {
+        &self.key.1
+    }
+
+    /// Waits. Dropping the future loses nothing.
+    pub(crate) async fn answer(&mut self) -> Said {
+        (&mut self.answer).await.unwrap_or(Said::Refused)
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.mailbox.lock().remove(&self.key);
+    }
+}

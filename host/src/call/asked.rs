@@ -1,0 +1,229 @@
+//! What a client asks of an app, each in an instance of its guest of its own.
+
+use std::sync::Arc;
+
+use airlock_mcp::{
+    Answers, Call, CallError, CallResult, Capabilities, Complete, Completion, Context, End,
+    GetPrompt, PromptResult, Read, ReadResult, Reference,
+};
+use airlock_sandbox::{Backend, Component, wit};
+use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::backend::CallBackend;
+use super::service::Inner;
+use super::{offered, outcome};
+use crate::publish::PublishedTool;
+
+/// Bytes of a URI that a guest is asked to read.
+const MAX_URI: usize = 8 << 10;
+
+/// Everything that one run of a guest needs.
+struct Ready {
+    component: Component,
+    backend: Arc<dyn Backend>,
+    cancelled: CancellationToken,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Inner {
+    pub(super) async fn call(self: Arc<Self>, call: Call) -> Result<End<CallResult>, CallError> {
+        let tool = self.published.tool(&call.tool).ok_or(CallError::Unknown)?;
+        let arguments = arguments(tool, call.arguments.get())?;
+        if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
+            return refusal;
+        }
+        let ready = match self.ready(call.context).await {
+            Ok(ready) => ready,
+            Err(words) => return Ok(CallResult::error(&words).into()),
+        };
+        let request = wit::CallRequest {
+            tool: tool.guest_name.clone(),
+            arguments: Value::Object(arguments).to_string(),
+            answers: call.answers.map(answers),
+            extra: "{}".into(),
+        };
+        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let running = ready.component.call(app, request, ready.backend, limits);
+        let ended = self.until_over(&ready.cancelled, running).await?;
+        outcome::result(&self.record.slug, tool, ended)
+    }
+
+    pub(super) async fn read(self: Arc<Self>, read: Read) -> Result<End<ReadResult>, CallError> {
+        if read.uri.len() > MAX_URI {
+            return Err(CallError::Unknown);
+        }
+        let ready = self
+            .ready(read.context)
+            .await
+            .map_err(CallError::Internal)?;
+        let request = wit::resources::ReadRequest {
+            uri: read.uri,
+            answers: read.answers.map(answers),
+            extra: "{}".into(),
+        };
+        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let running = ready.component.read(app, request, ready.backend, limits);
+        match self.until_over(&ready.cancelled, running).await? {
+            Some(ended) => offered::read(&self.record.slug, ended),
+            None => Err(CallError::Unknown),
+        }
+    }
+
+    pub(super) async fn prompt(
+        self: Arc<Self>,
+        prompt: GetPrompt,
+    ) -> Result<End<PromptResult>, CallError> {
+        let arguments = self.prompt_arguments(&prompt.name, prompt.arguments.get())?;
+        let ready = self
+            .ready(prompt.context)
+            .await
+            .map_err(CallError::Internal)?;
+        let request = wit::prompts::GetRequest {
+            prompt: prompt.name,
+            arguments: Value::Object(arguments).to_string(),
+            answers: prompt.answers.map(answers),
+            extra: "{}".into(),
+        };
+        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let running = ready
+            .component
+            .get_prompt(app, request, ready.backend, limits);
+        match self.until_over(&ready.cancelled, running).await? {
+            Some(ended) => offered::prompt(&self.record.slug, ended),
+            None => Err(CallError::Unknown),
+        }
+    }
+
+    pub(super) async fn complete(
+        self: Arc<Self>,
+        complete: Complete,
+    ) -> Result<Completion, CallError> {
+        let known = match &complete.reference {
+            Reference::Prompt(name) => self.offered.prompt(name).is_some(),
+            Reference::Resource(template) => self.offered.has_template(template),
+        };
+        if !known {
+            return Err(CallError::Unknown);
+        }
+        let ready = self
+            .ready(complete.context)
+            .await
+            .map_err(CallError::Internal)?;
+        let request = wit::completions::CompleteRequest {
+            reference: match complete.reference {
+                Reference::Prompt(name) => wit::completions::Reference::Prompt(name),
+                Reference::Resource(uri) => wit::completions::Reference::Template(uri),
+            },
+            argument: complete.argument,
+            value: complete.value,
+            known: complete.known.get().to_owned(),
+            extra: "{}".into(),
+        };
+        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let running = ready
+            .component
+            .complete(app, request, ready.backend, limits);
+        match self.until_over(&ready.cancelled, running).await? {
+            Some(ended) => offered::completion(&self.record.slug, ended),
+            None => Err(CallError::Unknown),
+        }
+    }
+
+    /// Dropping the guest's run drops its runs of the app, and that stops them in Dify.
+    async fn until_over<T>(
+        &self,
+        cancelled: &CancellationToken,
+        running: impl Future<Output = T>,
+    ) -> Result<T, CallError> {
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Err(CallError::Cancelled),
+            () = self.shared.ending.cancelled() => Err(CallError::Internal(
+                "This server is stopping. Try again in a minute.".into(),
+            )),
+            ended = running => Ok(ended),
+        }
+    }
+
+    /// A place among the app's calls, its guest, and what stands behind the guest's imports. The error is for the caller.
+    async fn ready(self: &Arc<Self>, context: Context) -> Result<Ready, String> {
+        let slot = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+            format!(
+                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
+                self.shared.calls_per_app
+            )
+        })?;
+        let guests = &self.shared.guests;
+        let component = guests
+            .component(&self.shared.registry, self.record.guest)
+            .await;
+        let component = component.map_err(|error| {
+            tracing::error!(app = %self.record.slug, %error, "the app's guest cannot be loaded");
+            "This tool's guest cannot be loaded. The operator of this server can find the reason in its log."
+        })?;
+        Ok(Ready {
+            component,
+            cancelled: context.cancelled.clone(),
+            backend: Arc::new(CallBackend::new(Arc::clone(self), context)),
+            _slot: slot,
+        })
+    }
+
+    /// Texts, and all that are required.
+    fn prompt_arguments(&self, prompt: &str, text: &str) -> Result<Map<String, Value>, CallError> {
+        let prompt = self.offered.prompt(prompt).ok_or(CallError::Unknown)?;
+        let arguments: Map<String, Value> = serde_json::from_str(text)
+            .map_err(|error| CallError::InvalidArguments(error.to_string()))?;
+        if let Some((name, _)) = arguments.iter().find(|(_, value)| !value.is_string()) {
+            return Err(CallError::InvalidArguments(format!(
+                "{name} must be a string"
+            )));
+        }
+        let wanted = prompt.get("arguments").and_then(Value::as_array);
+        let missing = wanted
+            .into_iter()
+            .flatten()
+            .filter(|argument| argument["required"] == true)
+            .filter_map(|argument| argument["name"].as_str())
+            .find(|name| !arguments.contains_key(*name));
+        match missing {
+            Some(name) => Err(CallError::InvalidArguments(format!("{name} is missing"))),
+            None => Ok(arguments),
+        }
+    }
+}
+
+/// The refusal of a call whose client cannot do what the tool needs.
+fn lacking(
+    tool: &PublishedTool,
+    declared: Capabilities,
+) -> Option<Result<End<CallResult>, CallError>> {
+    let mut needed = Capabilities::default();
+    for name in &tool.requires {
+        let Some(capability) = Capabilities::named(name) else {
+            let words = format!(
+                "This tool needs a client that supports {name}, which this server does not know."
+            );
+            return Some(Ok(CallResult::error(&words).into()));
+        };
+        needed = needed.and(capability);
+    }
+    (!declared.has(needed)).then_some(Err(CallError::MissingCapability(needed)))
+}
+
+fn answers(answers: Answers) -> wit::Answers {
+    wit::Answers {
+        responses: answers.responses.get().to_owned(),
+        state: answers.state,
+    }
+}
+
+fn arguments(tool: &PublishedTool, text: &str) -> Result<Map<String, Value>, CallError> {
+    let parsed = serde_json::from_str(text)
+        .map_err(|error| CallError::InvalidArguments(error.to_string()))?;
+    tool.arguments(parsed).map_err(|findings| {
+        CallError::InvalidArguments(format!("The arguments do not fit this tool: {findings}"))
+    })
+}

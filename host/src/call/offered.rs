@@ -1,0 +1,203 @@
+//! What becomes of a guest's answer to a read, a prompt or a completion: checked, bounded, and in MCP's shape.
+
+use airlock_mcp::{CallError, Completion, End, PromptResult, ReadResult};
+use airlock_sandbox::Ended;
+use airlock_sandbox::wit::{self, completions, prompts, resources};
+use data_encoding::BASE64;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::outcome::{Room, content_block, questions, raw};
+
+/// Said for an answer that is not passed on; the reason is in the log.
+const REFUSED: &str = "This server's guest answered with something that cannot be passed on. The operator of this \
+                       server can find the reason in its log.";
+
+pub(super) fn read(
+    app: &str,
+    ended: Ended<resources::ReadOutcome>,
+) -> Result<End<ReadResult>, CallError> {
+    match answer(app, ended)? {
+        resources::ReadOutcome::Complete(result) => passed_on(app, contents(result)),
+        resources::ReadOutcome::NotFound => Err(CallError::Unknown),
+        resources::ReadOutcome::InputRequired(asked) => {
+            passed_on(app, questions(asked).map(End::InputRequired))
+        }
+        resources::ReadOutcome::Other(_) => passed_on(app, Err(later())),
+    }
+}
+
+pub(super) fn prompt(
+    app: &str,
+    ended: Ended<prompts::GetOutcome>,
+) -> Result<End<PromptResult>, CallError> {
+    match answer(app, ended)? {
+        prompts::GetOutcome::Complete(result) => passed_on(app, messages(result)),
+        prompts::GetOutcome::InputRequired(asked) => {
+            passed_on(app, questions(asked).map(End::InputRequired))
+        }
+        prompts::GetOutcome::Other(_) => passed_on(app, Err(later())),
+    }
+}
+
+pub(super) fn completion(
+    app: &str,
+    ended: Ended<completions::Completion>,
+) -> Result<Completion, CallError> {
+    let completion = answer(app, ended)?;
+    let mut room = Room::default();
+    let fits = completion
+        .values
+        .iter()
+        .try_for_each(|value| room.take(value));
+    passed_on(app, fits)?;
+    Ok(Completion {
+        values: completion.values,
+        total: completion.total,
+        has_more: completion.more,
+    })
+}
+
+/// The guest's answer; its own error, or that there is none, in the caller's words.
+fn answer<T>(app: &str, ended: Ended<T>) -> Result<T, CallError> {
+    match ended {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(match error {
+            wit::Error::InvalidArguments(words) => CallError::InvalidArguments(words),
+            wit::Error::UnknownTool(_) => CallError::Unknown,
+            wit::Error::Dify(error) => CallError::Internal(error.message),
+            wit::Error::Failed(words) => CallError::Internal(words),
+            wit::Error::Other(json) => {
+                tracing::warn!(
+                    app,
+                    guest = json,
+                    "a guest failed in words of a later contract"
+                );
+                CallError::Internal("This request failed.".into())
+            }
+        }),
+        Err(failure) => {
+            tracing::warn!(app, %failure, "a guest failed");
+            Err(CallError::Internal(failure.caller()))
+        }
+    }
+}
+
+fn passed_on<T>(app: &str, checked: Result<T, String>) -> Result<T, CallError> {
+    checked.map_err(|fault| {
+        tracing::warn!(app, fault, "a guest's answer was refused");
+        CallError::Internal(REFUSED.into())
+    })
+}
+
+fn later() -> String {
+    "it ended in a way that only a later contract knows".into()
+}
+
+fn contents(result: resources::ReadResult) -> Result<End<ReadResult>, String> {
+    // The specification: a resource that does not exist must not come as an empty list.
+    if result.contents.is_empty() {
+        return Err("a read without contents".into());
+    }
+    let mut room = Room::default();
+    let mut contents = Vec::with_capacity(result.contents.len());
+    for part in result.contents {
+        let mut json = Map::new();
+        json.insert("uri".into(), part.uri.into());
+        if let Some(mime_type) = part.mime_type {
+            json.insert("mimeType".into(), mime_type.into());
+        }
+        match part.body {
+            resources::Body::Text(text) => json.insert("text".into(), text.into()),
+            resources::Body::Bytes(bytes) => {
+                json.insert("blob".into(), BASE64.encode(&bytes).into())
+            }
+        };
+        contents.push(object(json, &part.extra, &mut room)?);
+    }
+    let meta = result.meta.map(|json| raw(json, "_meta")).transpose()?;
+    Ok(ReadResult { contents, meta }.into())
+}
+
+fn messages(result: prompts::GetResult) -> Result<End<PromptResult>, String> {
+    let mut room = Room::default();
+    let mut messages = Vec::with_capacity(result.messages.len());
+    for message in result.messages {
+        if !matches!(message.role.as_str(), "user" | "assistant") {
+            return Err(format!("a message of the role {:?}", message.role));
+        }
+        let content = content_block(message.content, &mut room)?;
+        let content: Value = serde_json::from_str(content.get()).map_err(|e| e.to_string())?;
+        let mut json = Map::new();
+        json.insert("role".into(), message.role.into());
+        json.insert("content".into(), content);
+        messages.push(object(json, &message.extra, &mut room)?);
+    }
+    let meta = result.meta.map(|json| raw(json, "_meta")).transpose()?;
+    Ok(PromptResult {
+        description: result.description,
+        messages,
+        meta,
+    }
+    .into())
+}
+
+/// With the members of `extra` that the contract has no field for.
+fn object(
+    mut json: Map<String, Value>,
+    extra: &str,
+    room: &mut Room,
+) -> Result<Box<RawValue>, String> {
+    let extra: Map<String, Value> =
+        serde_json::from_str(extra).map_err(|error| format!("extra is no JSON object: {error}"))?;
+    for (key, value) in extra {
+        json.entry(key).or_insert(value);
+    }
+    let text = Value::Object(json).to_string();
+    room.take(&text)?;
+    raw(text, "an object")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_go_out_as_base64_beside_what_the_guest_adds() {
+        let part = resources::Contents {
+            uri: "a:b".into(),
+            mime_type: None,
+            body: resources::Body::Bytes(vec![0, 1, 2]),
+            extra: r#"{"_meta":{"k":1},"uri":"other:"}"#.into(),
+        };
+        let result = resources::ReadResult {
+            contents: vec![part],
+            meta: None,
+            extra: "{}".into(),
+        };
+        let outcome = resources::ReadOutcome::Complete(result);
+        let Ok(End::Complete(read)) = read("app", Ok(Ok(outcome))) else {
+            panic!("it can be read")
+        };
+        assert_eq!(
+            read.contents[0].get(),
+            r#"{"uri":"a:b","blob":"AAEC","_meta":{"k":1}}"#
+        );
+    }
+
+    #[test]
+    fn a_read_of_nothing_is_no_answer() {
+        let empty = resources::ReadResult {
+            contents: vec![],
+            meta: None,
+            extra: "{}".into(),
+        };
+        let outcome = resources::ReadOutcome::Complete(empty);
+        assert!(matches!(
+            read("app", Ok(Ok(outcome))),
+            Err(CallError::Internal(_))
+        ));
+        let gone = read("app", Ok(Ok(resources::ReadOutcome::NotFound)));
+        assert!(matches!(gone, Err(CallError::Unknown)));
+    }
+}
