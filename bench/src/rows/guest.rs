@@ -167,6 +167,10 @@ impl Backend for AtOnce {
 
     fn log(&self, _level: wit::Level, _data: &str) {}
 
+    fn tell(&self, _level: wit::Level, _data: String) {}
+
+    fn changed(&self, _what: wit::Change) {}
+
     fn cancelled(&self) -> bool {
         false
     }

@@ -36,8 +36,12 @@ impl Instance {
     ) -> Result<Self, Failure> {
         let running = component.engine.0.ticker.running();
         let (mut store, clock) = component.store(Access::Call(backend), limits);
+        let tools = &component.exports.tools;
         let instantiated = Timed {
-            future: Box::pin(component.pre.instantiate_async(&mut store)),
+            future: Box::pin(async {
+                let instance = component.pre.instantiate_async(&mut store).await?;
+                tools.load(&mut store, &instance)
+            }),
             clock: Arc::clone(&clock),
         }
         .await;
