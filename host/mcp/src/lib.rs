@@ -4,9 +4,15 @@
 //! [`Mcp::serve`] with each request that reached its address.
 //!
 //! In the order in which a request meets them: `guard` (Origin and Host), `serve` (the HTTP door: method, headers,
-//! body), `envelope` (JSON-RPC, borrowed), `eras` (which protocol it is; one module per era), `session` (signed ids,
-//! nothing stored), `call` (JSON or a stream, and what ends a call early), `progress`, `result` (answers by version),
-//! `reply` and `body` (the bytes that go back). `fault` holds every refusal with its status and code.
+//! body), `envelope` and `params` (JSON-RPC, borrowed), `eras` (which protocol it is; one module per era), `session`
+//! (signed ids, nothing stored), `job` (what is asked, the same for all eras), `call` (JSON or a stream) and `run` (what
+//! ends a request early), `progress` and `log` (what is said meanwhile), `result` (answers by version), `reply` and
+//! `body` (the bytes that go back). `fault` holds every refusal with its status and code.
+//!
+//! Some requests go on elsewhere: `questions` (what a server asks before it can answer), carried by modern clients in
+//! `state` and by older ones answered through `asking` and `mailbox`; `tasks` (calls that outlive their request);
+//! `listen` (streams of `changes`; `wishes` is what older sessions asked to be told). `tools`, `catalog` and `list` are
+//! what lists say, `mirror` the arguments that calls repeat in headers.
 
 mod about;
 mod accept;

@@ -97,7 +97,9 @@ fn send(request: http::request::Builder, body: &[u8]) -> Option<(u16, Value)> {
         };
         (Mcp::new(Config::default(), &keys), Arc::new(Server::new()))
     });
-    let request = request.body(Full::<bytes::Bytes>::from(body.to_vec())).ok()?;
+    let request = request
+        .body(Full::<bytes::Bytes>::from(body.to_vec()))
+        .ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();
