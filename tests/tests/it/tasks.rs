@@ -41,6 +41,7 @@ async fn a_task_that_ran_when_the_server_died_has_failed_and_says_so() {
         home: image.path().to_owned(),
         listen: "127.0.0.1:0".parse().expect("an address"),
         public_url: None,
+        host_url: None,
         inside_url: None,
         allowed_origins: Vec::new(),
         allowed_hosts: Vec::new(),
