@@ -64,6 +64,7 @@ pub struct Server {
     pub operations: Arc<Operations>,
     stop: CancellationToken,
     ending: CancellationToken,
+    door: Arc<Door>,
     tasks: TaskTracker,
 }
 
@@ -132,7 +133,12 @@ impl Server {
 
         door.interrupt_tasks().await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(net::accept(listener, door, stop.clone(), GRACE));
+        tasks.spawn(net::accept(
+            listener,
+            Arc::clone(&door),
+            stop.clone(),
+            GRACE,
+        ));
         tasks.spawn(admin::listen::serve(
             socket,
             Arc::clone(&operations),
@@ -146,6 +152,7 @@ impl Server {
             operations,
             stop,
             ending,
+            door,
             tasks,
         })
     }
@@ -162,6 +169,7 @@ impl Server {
     /// When the registry's last words could not be written; it is whole all the same.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.cancel();
+        self.door.close();
         self.tasks.wait().await;
         self.ending.cancel();
         if let Some(dify) = &self.operations.dify

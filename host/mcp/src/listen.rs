@@ -74,6 +74,7 @@ impl Listener {
                 biased;
                 () = self.server.gone().cancelled() => break,
                 () = self.place.cancelled.cancelled() => break,
+                () = self.shared.closing.cancelled() => break,
                 () = outbox.closed() => return,
                 change = changes.recv() => match change {
                     Ok(Change::Task(key)) => self.task(key).await.into_iter().collect(),

@@ -21,6 +21,7 @@ use crate::{
     tasks,
     wishes::Wishes,
 };
+use tokio_util::sync::CancellationToken;
 
 /// The protocol, for any number of addresses: sessions and calls of different [`ToolServer`]s never meet.
 pub struct Mcp {
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) wishes: Wishes,
     pub(crate) task_ids: tasks::Ids,
     pub(crate) running: Arc<tasks::Running>,
+    /// Fires when the server stops: who only listens waits for nothing that will still come.
+    pub(crate) closing: CancellationToken,
 }
 
 impl fmt::Debug for Mcp {
@@ -78,9 +81,15 @@ impl Mcp {
                 wishes: Wishes::default(),
                 task_ids: tasks::Ids::new(&keys.task),
                 running: Arc::default(),
+                closing: CancellationToken::new(),
                 config,
             }),
         }
+    }
+
+    /// Ends the streams of those who only listen, for a server that stops. Calls go on.
+    pub fn close(&self) {
+        self.shared.closing.cancel();
     }
 
     /// Answers one request for the address of `server`. Needs a tokio runtime with its timer.

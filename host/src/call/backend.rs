@@ -107,11 +107,17 @@ impl Backend for CallBackend {
             };
             let progress = self.progress.clone();
             let guest_reports = Arc::clone(&self.guest_reports);
-            let run = CallRun::start(&self.service, app, request, move |message| {
-                if !guest_reports.load(Ordering::Relaxed) {
-                    progress.report(None, None, Some(message));
-                }
-            });
+            let run = CallRun::start(
+                &self.service,
+                app,
+                request,
+                self.cancelled.clone(),
+                move |message| {
+                    if !guest_reports.load(Ordering::Relaxed) {
+                        progress.report(None, None, Some(message));
+                    }
+                },
+            );
             Ok(Box::new(run.await?) as Box<dyn Run>)
         })
     }

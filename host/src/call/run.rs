@@ -27,15 +27,19 @@ impl CallRun {
         service: &Arc<Inner>,
         app: App,
         request: RunRequest,
+        cancelled: CancellationToken,
         report: impl Fn(String) + Send + 'static,
     ) -> Result<Self, wit::Error> {
         let (events_to, events) = mpsc::channel(WAITING);
         let (started_to, started) = oneshot::channel();
         let stop = CancellationToken::new();
-        service
-            .shared
-            .io
-            .spawn(drive(app, request, started_to, events_to, stop.clone()));
+        let over = Over {
+            cancelled,
+            revoked: service.revoked.clone(),
+            events: events_to.clone(),
+        };
+        let driven = drive(app, request, started_to, events_to, stop.clone(), over);
+        service.shared.io.spawn(driven);
         match started.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(failed(service, &error)),
@@ -76,6 +80,24 @@ impl CallRun {
     }
 }
 
+/// What ends a run early. The tokens are watched here too, though they end the guest's side by themselves: when an
+/// address dies, a run that waits for a slot must not get the one that its neighbour has just left.
+struct Over {
+    cancelled: CancellationToken,
+    revoked: CancellationToken,
+    events: mpsc::Sender<Result<Event, Error>>,
+}
+
+impl Over {
+    async fn is(&self) {
+        tokio::select! {
+            () = self.cancelled.cancelled() => {}
+            () = self.revoked.cancelled() => {}
+            () = self.events.closed() => {}
+        }
+    }
+}
+
 /// Runs on the host's threads until the run or the guest's end is over.
 async fn drive(
     app: App,
@@ -83,10 +105,11 @@ async fn drive(
     started: oneshot::Sender<Result<(), Error>>,
     events: mpsc::Sender<Result<Event, Error>>,
     stop: CancellationToken,
+    over: Over,
 ) {
     let mut run = tokio::select! {
         biased;
-        () = events.closed() => return,
+        () = over.is() => return,
         run = app.run(request) => match run {
             Ok(run) => run,
             Err(error) => {
@@ -101,7 +124,7 @@ async fn drive(
     loop {
         let event = tokio::select! {
             biased;
-            () = events.closed() => return,
+            () = over.is() => return,
             () = stop.cancelled(), if !stopped => {
                 stopped = true;
                 run.stop().await;

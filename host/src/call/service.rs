@@ -70,7 +70,7 @@ pub(super) struct Inner {
     tools: Tools,
     catalog: Catalog,
     tasks: Arc<dyn TaskStore>,
-    revoked: CancellationToken,
+    pub(super) revoked: CancellationToken,
     /// Outlives this state of the record: a new description frees no slots.
     pub(super) calls: Arc<Semaphore>,
 }
@@ -92,7 +92,6 @@ impl Service {
             serde_json::from_value(record.manifest.clone()).map_err(|error| unserved(&error))?;
         let published =
             Published::new(&manifest, &record.overlay).map_err(|error| unserved(&error))?;
-        let tools = raw(published.tools.iter().map(|tool| &tool.json));
         let offered = manifest.catalogue;
         let resources = offered.resources.clone().unwrap_or_default();
         let catalog = Catalog::new(
@@ -115,7 +114,7 @@ impl Service {
             mode: Mode::from(facts.mode.as_str()),
             form: Arc::new(Form::parse(&facts.parameters)),
             dify,
-            tools: Tools::new(&tools).map_err(|error| unserved(&error))?,
+            tools: published.list().map_err(|error| unserved(&error))?,
             catalog: catalog.map_err(|error| unserved(&error))?,
             published,
             offered,

@@ -72,6 +72,11 @@ impl Door {
         }
     }
 
+    /// Ends the streams of clients that only listen, for a server that stops.
+    pub fn close(&self) {
+        self.mcp.close();
+    }
+
     /// Answers one request. No part of its path reaches a log: the path is the credential.
     pub async fn answer<B: http_body::Body>(&self, request: Request<B>) -> Answer {
         if let Some(answer) = health(&request) {

@@ -28,6 +28,9 @@ pub enum OpError {
     /// Words that cannot be published.
     #[error(transparent)]
     Overlay(#[from] OverlayFault),
+    /// Tools that cannot be listed.
+    #[error("what the guest describes cannot be listed: {0}")]
+    List(#[from] airlock_mcp::ListError),
     /// Words for a tool that is not there.
     #[error("this app has no tool {wanted:?}; it has: {known}")]
     NoTool {
@@ -79,6 +82,7 @@ impl OpError {
             | Self::Key(_)
             | Self::Guest(_)
             | Self::Overlay(_)
+            | Self::List(_)
             | Self::NoTool { .. }
             | Self::WhichTool(_)
             | Self::NoInput { .. } => StatusCode::UNPROCESSABLE_ENTITY,

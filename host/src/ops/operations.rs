@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use airlock_dify::{AppKey, Dify};
-use airlock_registry::{AppRecord, Described, Digest, NewApp, Registry, Secret};
+use airlock_registry::{AppRecord, Described, Digest, NewApp, Overlay, Registry, Secret};
 
 use super::error::OpError;
 use super::view::AppView;
@@ -11,6 +11,7 @@ use super::wire::{Operation, Reply};
 use crate::addresses::Bases;
 use crate::facts::{Facts, described_by};
 use crate::guests::{self, Guests};
+use crate::publish::Published;
 
 /// Everything an operation needs. The running server has one; so has the CLI when no server runs.
 pub struct Operations {
@@ -151,6 +152,7 @@ impl Operations {
         let app = facts.app(&Default::default());
         let by = described_by(&digest, &app);
         let manifest = guests::describe(&component, app).await?;
+        Published::new(&manifest, &Overlay::default())?.list()?;
         let added = self
             .registry
             .add(NewApp {
@@ -199,6 +201,7 @@ impl Operations {
         let digest = guests::digest(component.as_deref().map(Digest::of));
         let by = described_by(&digest, &told);
         let manifest = guests::describe(&compiled, told).await?;
+        Published::new(&manifest, &app.overlay)?.list()?;
         let app = self
             .registry
             .set_guest(app, component, described(&manifest, by))
@@ -235,6 +238,7 @@ impl Operations {
     ) -> Result<(), OpError> {
         let component = self.guests.component(&self.registry, app.guest).await?;
         let manifest = guests::describe(&component, facts.app(&app.settings)).await?;
+        Published::new(&manifest, &app.overlay)?.list()?;
         self.registry
             .set_facts(app, facts.stored(), described(&manifest, by))
             .await?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use airlock_registry::Overlay;
 use jsonschema::Validator;
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 
 use super::manifest::{Manifest, Tool, is_tool_name};
@@ -134,6 +135,17 @@ impl Published {
         self.by_name
             .get(name)
             .and_then(|index| self.tools.get(*index))
+    }
+
+    /// `tools/list`, rendered for every version of the protocol.
+    ///
+    /// # Errors
+    /// When a tool cannot be listed: an `x-mcp-header` in its schema that no header can carry, for instance.
+    pub fn list(&self) -> Result<airlock_mcp::Tools, airlock_mcp::ListError> {
+        let raw = |tool: &PublishedTool| {
+            to_raw_value(&tool.json).expect("an object of JSON values is JSON")
+        };
+        airlock_mcp::Tools::new(&self.tools.iter().map(raw).collect::<Vec<_>>())
     }
 
     /// What an AI could not use about these tools, a sentence each.
