@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use airlock_guest::{App, CallRequest, CallResult, Error, Guest, Manifest, Outcome, Schema, Tool, client, dify, export};
+use airlock_guest::{
+    App, CallRequest, CallResult, Error, Guest, Manifest, Outcome, Schema, Tool, client, dify,
+    export,
+};
 
 /// Misbehaves on request.
 #[derive(Debug)]
@@ -10,11 +13,22 @@ pub struct Hostile;
 
 export!(Hostile);
 
-const WAYS: [&str; 8] = ["behave", "panic", "spin", "eat_memory", "recurse", "flood_log", "wait_long", "follow"];
+const WAYS: [&str; 8] = [
+    "behave",
+    "panic",
+    "spin",
+    "eat_memory",
+    "recurse",
+    "flood_log",
+    "wait_long",
+    "follow",
+];
 
 impl Guest for Hostile {
     fn describe(_: &App) -> Result<Manifest, Error> {
-        let tool = |way: &&str| Tool::new(*way, format!("Does this: {way}.")).input(Schema::object().open());
+        let tool = |way: &&str| {
+            Tool::new(*way, format!("Does this: {way}.")).input(Schema::object().open())
+        };
         Ok(WAYS.iter().map(tool).fold(Manifest::new(), Manifest::tool))
     }
 
@@ -29,7 +43,10 @@ impl Guest for Hostile {
             "recurse" => Ok(CallResult::text(recurse(1).to_string()).into()),
             "flood_log" => {
                 for _ in 0..10_000 {
-                    client::log(client::Level::Info, "a line of some fifty characters, again and again");
+                    client::log(
+                        client::Level::Info,
+                        "a line of some fifty characters, again and again",
+                    );
                 }
                 Ok(CallResult::text("logged").into())
             }
