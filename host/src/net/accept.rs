@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::door::Door;
+use super::timer::LazyTimer;
 
 /// Connections at one time, idle ones and open streams included; more wait unaccepted. Each costs some 20 kB.
 const CONNECTIONS: usize = 4_096;
@@ -32,7 +33,7 @@ pub async fn accept(
     let connections = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
+    http.timer(LazyTimer)
         .header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(READ_AHEAD);
     loop {

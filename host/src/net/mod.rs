@@ -2,11 +2,13 @@
 //!
 //! * [`accept`]: connections, bounded in number and in what they may send before they are read.
 //! * [`door`]: one request: health, or the guards, the lease of its address, and MCP.
+//! * [`timer`]: the deadline for headers, without a lock for each request.
 //! * [`health`]: asking a server on this machine whether it is ready.
 
 pub mod accept;
 pub mod door;
 pub mod health;
+pub mod timer;
 
 pub use accept::{accept, drain};
 pub use door::Door;
