@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::{CONNECTIONS, World, redirected};
+use super::{CONNECTIONS, Era, World, redirected};
 use crate::contest::{Contender, Goals, Plan, contest};
 use crate::report::{Report, Table};
 use crate::servers::{Canned, Role, Server};
@@ -24,7 +24,7 @@ pub(super) fn arguments() -> Value {
 
 pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Result<()> {
     let call = json!({"name": "product_blurb", "arguments": arguments()});
-    let (mut target, canned) = world.answered("tools/call", &call).await?;
+    let (mut target, canned) = world.answered(Era::Session, "tools/call", &call).await?;
     let answer = canned.body.find(r#","_meta""#);
     let answer = answer.with_context(|| format!("no answer with usage: {}", canned.body))?;
     ensure!(

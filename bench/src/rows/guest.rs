@@ -150,6 +150,10 @@ fn answered(outcome: Result<wit::Outcome, wit::Error>) -> anyhow::Result<()> {
 struct AtOnce;
 
 impl Backend for AtOnce {
+    fn run(&self, _request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
+        Box::pin(ready(Ok(answer())))
+    }
+
     fn start(&self, _request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(ready(Ok(Box::new(AtOnce) as Box<dyn Run>)))
     }
@@ -186,18 +190,22 @@ impl Run for AtOnce {
     }
 
     fn finish(&mut self) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
-        Box::pin(ready(Ok(wit::Answer {
-            status: "succeeded".into(),
-            text: "A blurb for a kettle that whistles in tune (language: English).".into(),
-            outputs: "{}".into(),
-            files: Vec::new(),
-            usage: Some(r#"{"total_tokens":16,"total_price":"0.0000320","currency":"USD"}"#.into()),
-            conversation: None,
-            extra: "{}".into(),
-        })))
+        Box::pin(ready(Ok(answer())))
     }
 
     fn stop(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(ready(()))
+    }
+}
+
+fn answer() -> wit::Answer {
+    wit::Answer {
+        status: "succeeded".into(),
+        text: "A blurb for a kettle that whistles in tune (language: English).".into(),
+        outputs: "{}".into(),
+        files: Vec::new(),
+        usage: Some(r#"{"total_tokens":16,"total_price":"0.0000320","currency":"USD"}"#.into()),
+        conversation: None,
+        extra: "{}".into(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use serde_json::json;
 
-use super::{CONNECTIONS, World, redirected};
+use super::{CONNECTIONS, Era, World, redirected};
 use crate::contest::{Contender, Goals, Plan, contest};
 use crate::report::{Report, Table};
 use crate::servers::{Role, Server};
@@ -24,13 +24,23 @@ const PLAN: Plan = Plan {
 };
 
 pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Result<()> {
-    let (target, canned) = world.answered("tools/list", &json!({})).await?;
+    era(world, Era::Session, "tools/list, 2025-11-25", report).await?;
+    era(world, Era::Stateless, "tools/list, 2026-07-28", report).await
+}
+
+async fn era(
+    world: &World,
+    era: Era,
+    title: &'static str,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (target, canned) = world.answered(era, "tools/list", &json!({})).await?;
     ensure!(canned.body.contains("inputSchema"), "{}", canned.body);
     let mut table = Table {
-        title: "tools/list",
+        title,
         about: format!(
-            "One app, 2025-11-25, in a session, the answer {} bytes long; beside a bare hyper server that reads the same \
-             request and answers the same bytes. Closed loop, client on one thread, {} rounds of {:?}.",
+            "One app, the answer {} bytes long; beside a bare hyper server that reads the same request and answers the \
+             same bytes. Closed loop, client on one thread, {} rounds of {:?}.",
             canned.body.len(),
             PLAN.rounds,
             PLAN.time,

@@ -20,8 +20,18 @@ const CONNECTIONS: &[usize] = &[1, 8, 32];
 pub(crate) struct World {
     pub(crate) dify: Server,
     pub(crate) airlock: Server,
-    /// What a client of 2025-11-25 sends with each request.
+    /// What every client sends.
     headers: HeaderMap,
+    session: HeaderValue,
+}
+
+/// Which protocol a request belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Era {
+    /// 2025-11-25, in a session.
+    Session,
+    /// 2026-07-28, where each request says all.
+    Stateless,
 }
 
 impl World {
@@ -44,17 +54,17 @@ impl World {
             dify,
             airlock,
             headers,
+            session: HeaderValue::from_static(""),
         };
         let hello = json!({
             "protocolVersion": "2025-11-25",
             "capabilities": {},
             "clientInfo": {"name": "bench", "version": "0"},
         });
-        let (answered, _) = load::once(&world.target("initialize", &hello)?).await?;
+        let hello = world.target("initialize", &hello, world.headers.clone())?;
+        let (answered, _) = load::once(&hello).await?;
         let session = answered.get("mcp-session-id").context("no session id")?;
-        world.headers.insert("mcp-session-id", session.clone());
-        let version = HeaderValue::from_static("2025-11-25");
-        world.headers.insert("mcp-protocol-version", version);
+        world.session = session.clone();
         Ok(world)
     }
 
@@ -65,25 +75,44 @@ impl World {
         }
     }
 
-    /// A request of this session; its answer is not known yet.
-    fn target(&self, method: &str, params: &Value) -> anyhow::Result<Target> {
+    /// A request whose answer is not known yet.
+    fn target(&self, method: &str, params: &Value, headers: HeaderMap) -> anyhow::Result<Target> {
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         Ok(Target {
             address: self.airlock.address()?,
             path: self.airlock.url.path().to_owned(),
-            headers: self.headers.clone(),
+            headers,
             body: message.to_string().into(),
             expected: Bytes::new(),
         })
     }
 
-    /// The same, once answered: the answer is what every later one must be, and what a bare server should send.
+    /// A request of `era`, once answered: the answer is what every later one must be, and what a bare server should send.
     pub(crate) async fn answered(
         &self,
-        method: &str,
+        era: Era,
+        method: &'static str,
         params: &Value,
     ) -> anyhow::Result<(Target, Canned)> {
-        let mut target = self.target(method, params)?;
+        let mut headers = self.headers.clone();
+        let mut params = params.clone();
+        let version = match era {
+            Era::Session => {
+                headers.insert("mcp-session-id", self.session.clone());
+                "2025-11-25"
+            }
+            Era::Stateless => {
+                headers.insert("mcp-method", HeaderValue::from_static(method));
+                params["_meta"] = json!({
+                    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "0"},
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                });
+                "2026-07-28"
+            }
+        };
+        headers.insert("mcp-protocol-version", HeaderValue::from_static(version));
+        let mut target = self.target(method, &params, headers)?;
         let (headers, body) = load::once(&target).await?;
         let text = String::from_utf8(body.to_vec())?;
         target.expected = body;

@@ -104,7 +104,8 @@ impl Run {
         self.ids().run.as_deref()
     }
 
-    fn ids(&self) -> &Ids {
+    /// What Dify calls the run, as far as it has said.
+    pub fn ids(&self) -> &Ids {
         self.live.as_ref().map_or(&self.ids, |live| live.fold.ids())
     }
 

@@ -1,6 +1,11 @@
 //! A request's body, read within its bounds.
 
-use std::{future::poll_fn, pin::pin, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -16,9 +21,29 @@ pub(crate) async fn read<B: http_body::Body>(
     if body.size_hint().lower() > cap as u64 {
         return Err(Fault::TooLarge(cap));
     }
-    tokio::time::timeout(time, collect(body, cap))
+    let mut collected = pin!(collect(body, cap));
+    if let Some(collected) = soon(collected.as_mut()).await {
+        return collected;
+    }
+    tokio::time::timeout(time, collected)
         .await
         .map_err(|_elapsed| Fault::TooSlow)?
+}
+
+/// What is there at the second look at the latest, as a body is that came with its head: hyper reads it when it is first
+/// asked for. Those need no timer, whose making and dropping takes the I/O driver's lock twice.
+async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut looked = false;
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if looked => Poll::Ready(None),
+        Poll::Pending => {
+            looked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// Not http-body-util's `collect`, which keeps every piece: a body in pieces of one byte would cost many times its size.
@@ -26,7 +51,9 @@ async fn collect<B: http_body::Body>(body: B, cap: usize) -> Result<Bytes, Fault
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+    while !body.is_end_stream()
+        && let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await
+    {
         let Ok(mut data) = frame.map_err(|_error| Fault::BrokenBody)?.into_data() else {
             continue; // Trailers.
         };

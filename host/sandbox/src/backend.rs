@@ -14,7 +14,13 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// It is used from the guests' own threads: an implementation does its I/O elsewhere and hands the results over.
 /// Dropping the backend, and every [`Run`] it gave out, is the sign that the call is over.
 pub trait Backend: Send + Sync + 'static {
-    /// Starts the app of this call.
+    /// Runs the app of this call to its end. Dropping the future stops the run in Dify.
+    ///
+    /// # Errors
+    /// In the contract's own words, for the guest to handle.
+    fn run(&self, request: Request) -> BoxFuture<'_, Result<Answer, Error>>;
+
+    /// Starts the app of this call, to be followed event by event.
     ///
     /// # Errors
     /// In the contract's own words, for the guest to handle.

@@ -57,10 +57,7 @@ impl types::Host for State {}
 impl dify::Host for State {
     async fn run_app(&mut self, request: Request) -> wasmtime::Result<Result<Answer, Error>> {
         let backend = Arc::clone(self.backend("dify.run-app")?);
-        Ok(match backend.start(request).await {
-            Ok(mut run) => run.finish().await,
-            Err(error) => Err(error),
-        })
+        Ok(backend.run(request).await)
     }
 
     async fn start(

@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
-use super::run::CallRun;
+use super::run::NewRun;
 use super::service::Inner;
 use super::translate;
 
@@ -55,6 +55,32 @@ impl CallBackend {
         }
     }
 
+    fn new_run(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
+        if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
+            return Err(wit::Error::Failed(format!(
+                "one call may run its app {RUNS} times, and has"
+            )));
+        }
+        let request = self.request(request)?;
+        let Some(app) = self.service.dify.clone() else {
+            tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");
+            return Err(translate::no_dify());
+        };
+        let progress = self.progress.clone();
+        let guest_reports = Arc::clone(&self.guest_reports);
+        Ok(NewRun {
+            service: Arc::clone(&self.service),
+            app,
+            request,
+            cancelled: self.cancelled.clone(),
+            report: Box::new(move |message| {
+                if !guest_reports.load(Ordering::Relaxed) {
+                    progress.report(None, None, Some(message));
+                }
+            }),
+        })
+    }
+
     fn request(&self, request: wit::Request) -> Result<RunRequest, wit::Error> {
         let service = &self.service;
         let inputs: Map<String, Value> =
@@ -93,32 +119,14 @@ impl CallBackend {
 }
 
 impl Backend for CallBackend {
+    fn run(&self, request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
+        Box::pin(async move { self.new_run(request)?.to_its_end().await })
+    }
+
     fn start(&self, request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
-                return Err(wit::Error::Failed(format!(
-                    "one call may run its app {RUNS} times, and has"
-                )));
-            }
-            let request = self.request(request)?;
-            let Some(app) = self.service.dify.clone() else {
-                tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");
-                return Err(translate::no_dify());
-            };
-            let progress = self.progress.clone();
-            let guest_reports = Arc::clone(&self.guest_reports);
-            let run = CallRun::start(
-                &self.service,
-                app,
-                request,
-                self.cancelled.clone(),
-                move |message| {
-                    if !guest_reports.load(Ordering::Relaxed) {
-                        progress.report(None, None, Some(message));
-                    }
-                },
-            );
-            Ok(Box::new(run.await?) as Box<dyn Run>)
+            let run = self.new_run(request)?.start().await?;
+            Ok(Box::new(run) as Box<dyn Run>)
         })
     }
 

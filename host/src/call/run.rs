@@ -1,8 +1,8 @@
-//! One run of the app: its I/O on the host's own threads, its events handed over to the guest's.
+//! One run of the app: its I/O on the host's own threads, what comes of it handed over to the guest's.
 
 use std::sync::Arc;
 
-use airlock_dify::{App, Error, Event, RunRequest};
+use airlock_dify::{Answer, App, Error, Event, RunRequest};
 use airlock_sandbox::{BoxFuture, Run, wit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -13,52 +13,149 @@ use super::translate;
 /// Events that wait for a guest to read them. A guest that is slower than Dify slows the reading down, and with it Dify.
 const WAITING: usize = 64;
 
-/// The guest's end. Dropping it ends the task at the other end, which drops Dify's run, and that stops it.
+/// A run that has not begun.
+pub(super) struct NewRun {
+    pub(super) service: Arc<Inner>,
+    pub(super) app: App,
+    pub(super) request: RunRequest,
+    pub(super) cancelled: CancellationToken,
+    /// Takes what Dify's events are worth to the person who waits.
+    pub(super) report: Box<dyn Fn(String) + Send>,
+}
+
+impl NewRun {
+    /// Runs the app to its end: no event crosses to the guest's threads. Dropping the future stops the run.
+    pub(super) async fn to_its_end(self) -> Result<wit::Answer, wit::Error> {
+        let service = Arc::clone(&self.service);
+        let (mut answer_to, answer) = oneshot::channel();
+        service.shared.io.clone().spawn(async move {
+            let service = Arc::clone(&self.service);
+            let cancelled = self.cancelled.clone();
+            let ended = tokio::select! {
+                biased;
+                () = over(&cancelled, &service) => return,
+                () = answer_to.closed() => return,
+                ended = self.answer() => ended,
+            };
+            // The guest may be gone; then nobody wants to know.
+            let _ = answer_to.send(ended);
+        });
+        match answer.await {
+            Ok(Ok(answer)) => Ok(translate::answer(*answer, &service)),
+            Ok(Err(error)) => Err(failed(&service, &error)),
+            Err(_) => Err(translate::lost()),
+        }
+    }
+
+    async fn answer(self) -> Result<Box<Answer>, Error> {
+        let mut messages = translate::Messages::default();
+        let mut run = self.app.run(self.request).await?;
+        loop {
+            match run.next().await? {
+                Some(Event::Done(answer)) => return Ok(answer),
+                Some(event) => {
+                    if let Some(message) = messages.of(&event) {
+                        (self.report)(message);
+                    }
+                }
+                None => {
+                    return Err(Error::Incomplete {
+                        cause: "the run ended without a last event".to_owned(),
+                        ids: run.ids().clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Starts the app, to be followed event by event.
+    pub(super) async fn start(self) -> Result<CallRun, wit::Error> {
+        let service = Arc::clone(&self.service);
+        let (events_to, events) = mpsc::channel(WAITING);
+        let (started_to, started) = oneshot::channel();
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        service.shared.io.clone().spawn(async move {
+            let service = Arc::clone(&self.service);
+            let cancelled = self.cancelled.clone();
+            let gone = events_to.clone();
+            tokio::select! {
+                biased;
+                () = over(&cancelled, &service) => {}
+                () = gone.closed() => {}
+                () = self.drive(started_to, events_to, stopped) => {}
+            }
+        });
+        match started.await {
+            Ok(Ok(())) => Ok(CallRun {
+                service,
+                events,
+                stop,
+                over: false,
+            }),
+            Ok(Err(error)) => Err(failed(&service, &error)),
+            Err(_) => Err(translate::lost()),
+        }
+    }
+
+    async fn drive(
+        self,
+        started: oneshot::Sender<Result<(), Error>>,
+        events: mpsc::Sender<Result<Event, Error>>,
+        stop: CancellationToken,
+    ) {
+        let mut messages = translate::Messages::default();
+        let run = self.app.run(self.request).await;
+        let (mut run, begun) = match run {
+            Ok(run) => (Some(run), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        // The guest may be gone; then nobody wants to know.
+        let _ = started.send(begun);
+        let mut stopped = false;
+        while let Some(run) = &mut run {
+            let event = tokio::select! {
+                biased;
+                () = stop.cancelled(), if !stopped => {
+                    stopped = true;
+                    run.stop().await;
+                    continue;
+                }
+                event = run.next() => event,
+            };
+            let Some(event) = event.transpose() else {
+                return;
+            };
+            if let Some(message) = event.as_ref().ok().and_then(|event| messages.of(event)) {
+                (self.report)(message);
+            }
+            let last = matches!(event, Err(_) | Ok(Event::Done(_)));
+            if events.send(event).await.is_err() || last {
+                return;
+            }
+        }
+    }
+}
+
+/// What ends a run early. The tokens are watched here too, though they end the guest's side by themselves: when an
+/// address dies, a run that waits for a slot must not get the one that its neighbour has just left.
+async fn over(cancelled: &CancellationToken, service: &Inner) {
+    tokio::select! {
+        () = cancelled.cancelled() => {}
+        () = service.revoked.cancelled() => {}
+    }
+}
+
+/// The guest's end of a run that it follows. Dropping it ends the task at the other end, which drops Dify's run, and that
+/// stops it.
 pub(super) struct CallRun {
     service: Arc<Inner>,
     events: mpsc::Receiver<Result<Event, Error>>,
     stop: CancellationToken,
-    progress: Box<dyn FnMut(&Event) + Send>,
     over: bool,
 }
 
 impl CallRun {
-    pub(super) async fn start(
-        service: &Arc<Inner>,
-        app: App,
-        request: RunRequest,
-        cancelled: CancellationToken,
-        report: impl Fn(String) + Send + 'static,
-    ) -> Result<Self, wit::Error> {
-        let (events_to, events) = mpsc::channel(WAITING);
-        let (started_to, started) = oneshot::channel();
-        let stop = CancellationToken::new();
-        let over = Over {
-            cancelled,
-            revoked: service.revoked.clone(),
-            events: events_to.clone(),
-        };
-        let driven = drive(app, request, started_to, events_to, stop.clone(), over);
-        service.shared.io.spawn(driven);
-        match started.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(service, &error)),
-            Err(_) => return Err(translate::lost()),
-        }
-        let mut messages = translate::Messages::default();
-        Ok(Self {
-            service: Arc::clone(service),
-            events,
-            stop,
-            progress: Box::new(move |event| {
-                if let Some(message) = messages.of(event) {
-                    report(message);
-                }
-            }),
-            over: false,
-        })
-    }
-
     async fn receive(&mut self) -> Result<Option<Event>, wit::Error> {
         if self.over {
             return Ok(None);
@@ -74,73 +171,8 @@ impl CallRun {
                 return Err(translate::lost());
             }
         };
-        (self.progress)(&event);
         self.over = matches!(event, Event::Done(_));
         Ok(Some(event))
-    }
-}
-
-/// What ends a run early. The tokens are watched here too, though they end the guest's side by themselves: when an
-/// address dies, a run that waits for a slot must not get the one that its neighbour has just left.
-struct Over {
-    cancelled: CancellationToken,
-    revoked: CancellationToken,
-    events: mpsc::Sender<Result<Event, Error>>,
-}
-
-impl Over {
-    async fn is(&self) {
-        tokio::select! {
-            () = self.cancelled.cancelled() => {}
-            () = self.revoked.cancelled() => {}
-            () = self.events.closed() => {}
-        }
-    }
-}
-
-/// Runs on the host's threads until the run or the guest's end is over.
-async fn drive(
-    app: App,
-    request: RunRequest,
-    started: oneshot::Sender<Result<(), Error>>,
-    events: mpsc::Sender<Result<Event, Error>>,
-    stop: CancellationToken,
-    over: Over,
-) {
-    let mut run = tokio::select! {
-        biased;
-        () = over.is() => return,
-        run = app.run(request) => match run {
-            Ok(run) => run,
-            Err(error) => {
-                // The guest may be gone; then nobody wants to know.
-                let _ = started.send(Err(error));
-                return;
-            }
-        },
-    };
-    let _ = started.send(Ok(()));
-    let mut stopped = false;
-    loop {
-        let event = tokio::select! {
-            biased;
-            () = over.is() => return,
-            () = stop.cancelled(), if !stopped => {
-                stopped = true;
-                run.stop().await;
-                continue;
-            }
-            event = run.next() => event,
-        };
-        let message = match event {
-            Ok(Some(event)) => Ok(event),
-            Ok(None) => return,
-            Err(error) => Err(error),
-        };
-        let last = matches!(message, Err(_) | Ok(Event::Done(_)));
-        if events.send(message).await.is_err() || last {
-            return;
-        }
     }
 }
 

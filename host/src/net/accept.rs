@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::door::Door;
-use super::timer::LazyTimer;
+use super::timer::ConnectionTimer;
 
 /// Connections at one time, idle ones and open streams included; more wait unaccepted. Each costs some 20 kB.
 const CONNECTIONS: usize = 4_096;
@@ -33,8 +33,7 @@ pub async fn accept(
     let connections = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(LazyTimer)
-        .header_read_timeout(HEADERS_WITHIN)
+    http.header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(READ_AHEAD);
     loop {
         let accepted = tokio::select! {
@@ -59,7 +58,10 @@ pub async fn accept(
             let door = Arc::clone(&door);
             async move { Ok::<_, std::convert::Infallible>(door.answer(request).await) }
         });
-        let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service));
+        let connection = http
+            .timer(ConnectionTimer::default())
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = connections.watch(connection);
         tokio::spawn(async move {
             // A client that breaks off, or sends no HTTP, is its own affair.
             if let Err(error) = connection.await {

@@ -1,62 +1,78 @@
 //! hyper's timer, for connections that live on from request to request.
 //!
-//! hyper sets a new deadline for the headers of each request. Moving a tokio timer takes the lock that the I/O driver
-//! takes as well, twice a request on a busy server; here a deadline that moves away is only noted, and the timer that is
-//! already set finds it when it fires.
+//! hyper makes a new deadline for the headers of each request and drops it when they are there. Making and dropping a
+//! tokio timer takes the lock that the I/O driver takes as well, twice a request on a busy server. Here a connection keeps
+//! one tokio timer: a deadline that is dropped leaves it running, the next one only notes when it is due, and the timer
+//! finds that when it fires.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-/// Makes sleeps whose deadline may move away at no cost.
-#[derive(Clone, Copy, Debug)]
-pub struct LazyTimer;
+/// Makes the sleeps of one connection, which has one at a time.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionTimer(Arc<Mutex<Option<Set>>>);
 
-struct LazySleep {
-    set: Pin<Box<tokio::time::Sleep>>,
+/// A tokio timer that is set, to a moment that may be earlier than its sleep's.
+type Set = Pin<Box<tokio::time::Sleep>>;
+
+struct ConnectionSleep {
+    /// Taken when this is dropped, and by nothing else.
+    set: Option<Set>,
     until: Instant,
+    timer: ConnectionTimer,
 }
 
-impl Timer for LazyTimer {
+impl ConnectionTimer {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Option<Set>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Timer for ConnectionTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until(Instant::now() + duration)
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(LazySleep {
-            set: Box::pin(tokio::time::sleep_until(deadline.into())),
+        // One that would fire too late is no use.
+        let kept = self.kept().take();
+        let set = kept.filter(|set| set.deadline() <= deadline.into());
+        Box::pin(ConnectionSleep {
+            set: Some(set.unwrap_or_else(|| Box::pin(tokio::time::sleep_until(deadline.into())))),
             until: deadline,
+            timer: self.clone(),
         })
     }
+}
 
-    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, new_deadline: Instant) {
-        match sleep.as_mut().downcast_mut_pin::<LazySleep>() {
-            // One that has fired, or would fire too late, has to be set again.
-            Some(mut lazy) if !lazy.set.is_elapsed() && new_deadline >= lazy.until => {
-                lazy.until = new_deadline;
+impl Sleep for ConnectionSleep {}
+
+impl Future for ConnectionSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let until = self.until.into();
+        let Some(set) = &mut self.set else {
+            return Poll::Ready(());
+        };
+        loop {
+            ready!(set.as_mut().poll(context));
+            if tokio::time::Instant::now() >= until {
+                return Poll::Ready(());
             }
-            _ => *sleep = self.sleep_until(new_deadline),
+            set.as_mut().reset(until);
         }
     }
 }
 
-impl Sleep for LazySleep {}
-
-impl Future for LazySleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            ready!(self.set.as_mut().poll(cx));
-            let until = self.until.into();
-            if tokio::time::Instant::now() >= until {
-                return Poll::Ready(());
-            }
-            self.set.as_mut().reset(until);
-        }
+impl Drop for ConnectionSleep {
+    fn drop(&mut self) {
+        *self.timer.kept() = self.set.take();
     }
 }
 
@@ -65,15 +81,25 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_deadline_that_moved_away_is_kept() {
+    async fn a_connection_keeps_one_timer_and_every_deadline() {
+        let timer = ConnectionTimer::default();
         let began = Instant::now();
-        let mut sleep = LazyTimer.sleep(Duration::from_millis(20));
-        LazyTimer.reset(&mut sleep, began + Duration::from_millis(60));
-        sleep.as_mut().await;
+        let mut first = timer.sleep(Duration::from_millis(20));
+        std::future::poll_fn(|context| {
+            assert!(first.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        drop(first);
+        // The timer of the first one fires before this one is due.
+        timer.sleep_until(began + Duration::from_millis(60)).await;
         assert!(began.elapsed() >= Duration::from_millis(60));
-        LazyTimer.reset(&mut sleep, Instant::now() + Duration::from_millis(10));
+        // What has fired, or is set for later, is set again.
         let again = Instant::now();
-        sleep.await;
+        timer.sleep(Duration::from_millis(10)).await;
         assert!(again.elapsed() >= Duration::from_millis(10));
+        drop(timer.sleep(Duration::from_secs(600)));
+        timer.sleep(Duration::from_millis(10)).await;
+        assert!(again.elapsed() < Duration::from_secs(300));
     }
 }
