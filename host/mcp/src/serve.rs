@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, request::Parts};
 
 use crate::{
     Body, Config, Keys, ToolServer, Version,
@@ -58,8 +58,9 @@ pub(crate) struct Door<'a> {
     pub(crate) accept: Accept,
 }
 
-pub(crate) const VERSION_HEADER: &str = "mcp-protocol-version";
-pub(crate) const SESSION_HEADER: &str = "mcp-session-id";
+// Made once: looking a header up by its text parses the text each time.
+pub(crate) static VERSION_HEADER: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(crate) static SESSION_HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// A fault, and the request that it answers if its id could be read.
 #[derive(Debug)]
@@ -162,7 +163,7 @@ impl Mcp {
     /// take that for a server that has no such stream.
     fn listen(&self, parts: &Parts, server: &Arc<dyn ToolServer>) -> Result<Response<Body>, Fault> {
         let headers = &parts.headers;
-        let (Some(id), Some(changes)) = (headers.get(SESSION_HEADER), server.changes()) else {
+        let (Some(id), Some(changes)) = (headers.get(&SESSION_HEADER), server.changes()) else {
             return Err(Fault::Method);
         };
         let session = self
@@ -201,7 +202,7 @@ impl Mcp {
         parts: &Parts,
         server: &Arc<dyn ToolServer>,
     ) -> Result<Response<Body>, Refused> {
-        let Some(id) = parts.headers.get(SESSION_HEADER) else {
+        let Some(id) = parts.headers.get(&SESSION_HEADER) else {
             return Err(Fault::Method.into());
         };
         let session = self
@@ -219,7 +220,7 @@ impl Mcp {
 /// How an error is addressed when no id could be read: the schema wants an id until 2025-06-18, and none from then on.
 fn unknown_id(headers: &HeaderMap) -> ReplyTo<'static> {
     match headers
-        .get(VERSION_HEADER)
+        .get(&VERSION_HEADER)
         .map(|value| Version::parse(value.to_str().unwrap_or_default()))
     {
         None => ReplyTo::Null,

@@ -119,7 +119,7 @@ pub(super) fn batch(door: &Door<'_>, items: &[&RawValue]) -> Result<Handled, Ref
 
 impl<'a> Exchange<'a> {
     fn open(door: &'a Door<'a>) -> Result<Self, Fault> {
-        let named = match door.headers.get(VERSION_HEADER) {
+        let named = match door.headers.get(&VERSION_HEADER) {
             Some(value) => Some(
                 value
                     .to_str()
@@ -129,7 +129,7 @@ impl<'a> Exchange<'a> {
             ),
             None => None,
         };
-        let session = match door.headers.get(SESSION_HEADER) {
+        let session = match door.headers.get(&SESSION_HEADER) {
             Some(id) => {
                 let (app, epoch) = (door.server.app(), door.server.epoch());
                 Some(
@@ -311,7 +311,7 @@ fn initialize(
     let initialized = initialized(door, id, version, listens);
     let mut response = reply::message(door.accept, reply::result(id.as_str(), &initialized));
     if let Some(id) = session {
-        response.headers_mut().insert(SESSION_HEADER, id);
+        response.headers_mut().insert(&SESSION_HEADER, id);
     }
     response
 }

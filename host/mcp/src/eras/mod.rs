@@ -65,7 +65,7 @@ fn is_modern(
 
 /// Is the header's version a date of that era? Later ones are none that we speak, but they are refused in its words.
 pub(crate) fn has_modern_header(headers: &HeaderMap) -> bool {
-    let named = headers.get(VERSION_HEADER).and_then(|it| it.to_str().ok());
+    let named = headers.get(&VERSION_HEADER).and_then(|it| it.to_str().ok());
     named.is_some_and(|named| {
         let date = |byte: u8| byte.is_ascii_digit() || byte == b'-';
         named.len() == 10 && named.bytes().all(date) && named >= Version::V2026_07_28.as_str()

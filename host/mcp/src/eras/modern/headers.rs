@@ -4,17 +4,17 @@
 use std::borrow::Cow;
 
 use data_encoding::BASE64;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
 use crate::{Tools, envelope::text, fault::Fault, params::Params, serve::VERSION_HEADER};
 
-const METHOD_HEADER: &str = "mcp-method";
-const NAME_HEADER: &str = "mcp-name";
+static METHOD_HEADER: HeaderName = HeaderName::from_static("mcp-method");
+static NAME_HEADER: HeaderName = HeaderName::from_static("mcp-name");
 
 /// The version that the header names.
 pub(super) fn version(headers: &HeaderMap) -> Result<&str, Fault> {
-    let value = one(headers, VERSION_HEADER)?;
+    let value = one(headers, &VERSION_HEADER)?;
     value
         .and_then(|value| value.to_str().ok())
         .ok_or_else(|| mismatch("MCP-Protocol-Version is missing, or no text"))
@@ -27,7 +27,7 @@ pub(super) fn check(
     method: &str,
     params: &Params<'_>,
 ) -> Result<(), Fault> {
-    let header = one(headers, METHOD_HEADER)?;
+    let header = one(headers, &METHOD_HEADER)?;
     if header.is_none_or(|header| header.as_bytes() != method.as_bytes()) {
         return Err(mismatch(
             "Mcp-Method is missing, or not the method of the body",
@@ -43,7 +43,7 @@ pub(super) fn check(
     let Some(name) = name.and_then(text) else {
         return Ok(());
     };
-    let header = one(headers, NAME_HEADER)?.and_then(decoded);
+    let header = one(headers, &NAME_HEADER)?.and_then(decoded);
     if header.is_none_or(|header| header != name) {
         return Err(mismatch("Mcp-Name is missing, or not the name in the body"));
     }
@@ -80,10 +80,7 @@ fn arguments(
 }
 
 /// A header that came twice says two things.
-fn one(
-    headers: &HeaderMap,
-    name: impl http::header::AsHeaderName + std::fmt::Display + Copy,
-) -> Result<Option<&HeaderValue>, Fault> {
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Fault> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     match values.next() {
