@@ -18,7 +18,7 @@ use url::Url;
 use crate::addresses::Bases;
 use crate::admin;
 use crate::call::identity::Identities;
-use crate::call::{AppChanges, Services, Shared};
+use crate::call::{AppChanges, RegistryChannel, Services, Shared};
 use crate::config::LimitArgs;
 use crate::guests::Guests;
 use crate::net::{self, Door};
@@ -124,10 +124,11 @@ impl Server {
             state: master.derive(Purpose::RequestState),
             task: master.derive(Purpose::TaskIds),
         };
+        let replicas = Arc::new(RegistryChannel(registry.channel().clone()));
         let door = Arc::new(Door::new(
             Arc::clone(&registry),
             Services::new(shared),
-            Mcp::new(mcp(&config.limits), &keys),
+            Mcp::with_replicas(mcp(&config.limits), &keys, replicas),
             guard(&config, address)?,
         ));
 
