@@ -38,5 +38,7 @@ async fn bench() -> anyhow::Result<()> {
     rows::list::measure(&world, &mut report).await?;
     rows::call::measure(&world, &mut report).await?;
     rows::guest::measure(&world, &mut report).await?;
+    drop(world);
+    rows::listeners::measure(&mut report).await?;
     report.finish()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod guest;
 pub(crate) mod list;
+pub(crate) mod listeners;
 
 use std::sync::Arc;
 
@@ -45,12 +46,7 @@ impl World {
             airlock,
             headers,
         };
-        let hello = json!({
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "bench", "version": "0"},
-        });
-        let (answered, _) = load::once(&world.target("initialize", &hello)?).await?;
+        let (answered, _) = load::once(&world.target("initialize", &hello())?).await?;
         let session = answered.get("mcp-session-id").context("no session id")?;
         world.headers.insert("mcp-session-id", session.clone());
         let version = HeaderValue::from_static("2025-11-25");
@@ -100,6 +96,14 @@ impl World {
         }
         Ok((target, canned))
     }
+}
+
+fn hello() -> Value {
+    json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "bench", "version": "0"},
+    })
 }
 
 /// The same load for another server.
