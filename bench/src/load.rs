@@ -114,7 +114,8 @@ async fn client(
     Ok(latencies)
 }
 
-async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+/// A connection of its own.
+pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (send, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -122,7 +123,8 @@ async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>
     Ok(send)
 }
 
-async fn exchange(
+/// One request and its whole answer: status 200 is required.
+pub(crate) async fn exchange(
     connection: &mut SendRequest<Full<Bytes>>,
     target: &Target,
 ) -> anyhow::Result<(HeaderMap, Bytes)> {

@@ -47,6 +47,10 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("guest") {
         rows::guest::measure(&world, &mut report).await?;
     }
+    drop(world);
+    if wanted("listeners") {
+        rows::listeners::measure(&mut report).await?;
+    }
     if only.is_empty() {
         report.finish()?;
     }

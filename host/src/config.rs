@@ -186,6 +186,15 @@ pub struct LimitArgs {
         value_parser = clap::value_parser!(u64).range(1..=86_400_000)
     )]
     pub guest_cpu: u64,
+    /// Connections at one time; up to three quarters of them may be streams that wait for changes. More wait unaccepted.
+    #[arg(
+        long,
+        env = "AIRLOCK_CONNECTIONS",
+        default_value_t = 8_192,
+        value_name = "N",
+        value_parser = count
+    )]
+    pub connections: usize,
     /// Seconds that a call goes on after an older client (before 2026-07-28) has hung up.
     #[arg(
         long,

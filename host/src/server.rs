@@ -18,7 +18,7 @@ use url::Url;
 use crate::addresses::Bases;
 use crate::admin;
 use crate::call::identity::Identities;
-use crate::call::{AppChanges, Services, Shared};
+use crate::call::{AppChanges, RegistryChannel, Services, Shared};
 use crate::config::LimitArgs;
 use crate::guests::Guests;
 use crate::net::{self, Door};
@@ -124,10 +124,12 @@ impl Server {
             state: master.derive(Purpose::RequestState),
             task: master.derive(Purpose::TaskIds),
         };
+        let connections = net::descriptors::room_for(config.limits.connections);
+        let replicas = Arc::new(RegistryChannel(registry.channel().clone()));
         let door = Arc::new(Door::new(
             Arc::clone(&registry),
             Services::new(shared),
-            Mcp::new(mcp(&config.limits), &keys),
+            Mcp::with_replicas(mcp(&config.limits, connections), &keys, replicas),
             guard(&config, address)?,
         ));
 
@@ -135,6 +137,7 @@ impl Server {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(net::accept(
             listener,
+            connections,
             Arc::clone(&door),
             stop.clone(),
             GRACE,
@@ -194,8 +197,10 @@ async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey
     Ok((Arc::new(registry), master))
 }
 
-fn mcp(limits: &LimitArgs) -> airlock_mcp::Config {
+fn mcp(limits: &LimitArgs, connections: usize) -> airlock_mcp::Config {
     airlock_mcp::Config {
+        // Whoever only listens holds a connection: a quarter is left for those who ask.
+        streams: (connections - connections / 4).max(1),
         hangup_grace: Duration::from_secs(limits.hangup_grace),
         ..airlock_mcp::Config::default()
     }

@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod guest;
 pub(crate) mod list;
+pub(crate) mod listeners;
 
 use std::sync::Arc;
 
@@ -56,12 +57,7 @@ impl World {
             headers,
             session: HeaderValue::from_static(""),
         };
-        let hello = json!({
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "bench", "version": "0"},
-        });
-        let hello = world.target("initialize", &hello, world.headers.clone())?;
+        let hello = world.target("initialize", &hello(), world.headers.clone())?;
         let (answered, _) = load::once(&hello).await?;
         let session = answered.get("mcp-session-id").context("no session id")?;
         world.session = session.clone();
@@ -129,6 +125,14 @@ impl World {
         }
         Ok((target, canned))
     }
+}
+
+fn hello() -> Value {
+    json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "bench", "version": "0"},
+    })
 }
 
 /// The same load for another server.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Capabilities, Log, Nonce, Progress, TaskKey, session::prefix};
+use crate::{Capabilities, Log, Progress, SessionKey, TaskKey, session::prefix};
 
 /// One `tools/call`.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub struct Context {
     /// Who says it is asking.
     pub client: Client,
     /// The same for all requests of one session; none without a session.
-    pub session: Option<Nonce>,
+    pub session: Option<SessionKey>,
     /// Where to say how far it is.
     pub progress: Progress,
     /// Log messages for the client.

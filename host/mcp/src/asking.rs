@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
-    Answers, Capabilities, Config, Nonce, Questions, Version,
+    Answers, Capabilities, Config, Questions, SessionKey, Version,
     call::Out,
     mailbox::{Expected, Mailbox, Said},
     members::Members,
@@ -21,7 +21,7 @@ use crate::{
 /// The way to one client while its call runs.
 pub(crate) struct Asking {
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) session: Nonce,
+    pub(crate) session: SessionKey,
     pub(crate) version: Version,
     pub(crate) declared: Capabilities,
     pub(crate) out: mpsc::WeakSender<Out>,

@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use tokio::{sync::mpsc, time::sleep};
 
 use crate::{
-    Answers, Body, Client, Level, Nonce, Progress, ToolServer, Version,
+    Answers, Body, Client, Level, Progress, SessionKey, ToolServer, Version,
     accept::Accept,
     inflight::Place,
     job::Ask,
@@ -27,7 +27,7 @@ pub(crate) struct Prepared {
     pub(crate) ask: Ask,
     pub(crate) answers: Option<Answers>,
     pub(crate) client: Client,
-    pub(crate) session: Option<Nonce>,
+    pub(crate) session: Option<SessionKey>,
     /// The least severe of the log messages that the client wants.
     pub(crate) level: Option<Level>,
     /// Whether anything but the answer can reach the client.

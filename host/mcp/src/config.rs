@@ -26,6 +26,8 @@ pub struct Config {
     pub wind_down: Duration,
     /// How long a client may take to come back with answers to what a call asked. Default 15 minutes.
     pub answer_time: Duration,
+    /// How long another replica may take to say that it waits for an answer that came here. Default 2 s.
+    pub replica_time: Duration,
     /// A call that takes longer becomes a task, where the client follows tasks and the tool allows it. Default 500 ms.
     pub task_after: Duration,
     /// How long a task is kept from its beginning on. Default 24 hours.
@@ -36,7 +38,7 @@ pub struct Config {
     pub calls: usize,
     /// Calls that run at once in one session. Default 64.
     pub calls_per_session: usize,
-    /// Streams on which clients listen for changes at once. Default 8,192.
+    /// Streams on which clients listen for changes at once. Default 6,144.
     pub streams: usize,
     /// Streams on which one session listens at once. Default 4: one, and those of lost connections.
     pub streams_per_session: usize,
@@ -54,12 +56,13 @@ impl Default for Config {
             hangup_grace: Duration::from_secs(10),
             wind_down: Duration::from_secs(5),
             answer_time: Duration::from_secs(15 * 60),
+            replica_time: Duration::from_secs(2),
             task_after: Duration::from_millis(500),
             task_ttl: Duration::from_secs(24 * 60 * 60),
             task_cap: 4 * 1024 * 1024,
             calls: 1024,
             calls_per_session: 64,
-            streams: 8192,
+            streams: 6144,
             streams_per_session: 4,
         }
     }

@@ -38,6 +38,15 @@ pub(crate) enum Fault {
     },
     #[error("Unknown prompt: {0}. prompts/list has the names")]
     UnknownPrompt(String),
+    #[error(
+        "Invalid request: no request of this server waits for this answer; if the server was restarted, send the request \
+         during which it asked again"
+    )]
+    Unasked,
+    #[error(
+        "The part of this server that asked cannot be reached at the moment: send the answer again in a few seconds"
+    )]
+    Unreachable,
     #[error("Session not found: send initialize again, without a session id")]
     UnknownSession,
     #[error("Not found: this address serves nothing. Ask its owner for the current one")]
@@ -100,12 +109,14 @@ impl Fault {
             | Self::Header(_)
             | Self::Meta(_)
             | Self::MissingCapability(_)
+            | Self::Unasked
             | Self::BrokenBody => StatusCode::BAD_REQUEST,
             Self::UnknownSession | Self::UnknownAddress | Self::NoMethod(_) => {
                 StatusCode::NOT_FOUND
             }
             Self::Origin | Self::Host => StatusCode::FORBIDDEN,
             Self::TooManyStreams => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Accept => StatusCode::NOT_ACCEPTABLE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -130,7 +141,7 @@ impl Fault {
         match self {
             Self::NotJson => -32700,
             // Not −32022 for a version of the `initialize` era: its clients know no such code.
-            Self::Invalid(_) | Self::UnsupportedVersion => -32600,
+            Self::Invalid(_) | Self::UnsupportedVersion | Self::Unasked => -32600,
             Self::UnknownMethod(_) | Self::NoMethod(_) => -32601,
             Self::InvalidParams(_)
             | Self::Meta(_)
@@ -155,6 +166,7 @@ impl Fault {
             Self::TooLarge(_) => 413,
             Self::MediaType => 415,
             Self::TooManyCalls | Self::TooManyTasks | Self::TooManyStreams => 429,
+            Self::Unreachable => 503,
         }
     }
 }
@@ -180,6 +192,8 @@ impl Fault {
             | Self::Meta(_)
             | Self::NoMethod(_)
             | Self::UnknownPrompt(_)
+            | Self::Unasked
+            | Self::Unreachable
             | Self::UnknownSession
             | Self::UnknownAddress
             | Self::Origin

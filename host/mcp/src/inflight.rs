@@ -8,13 +8,13 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::Nonce;
+use crate::SessionKey;
 
 /// All calls that run, those of sessions by session.
 pub(crate) struct InFlight {
     places: Arc<Semaphore>,
     per_session: usize,
-    sessions: Mutex<HashMap<Nonce, Vec<Running>>>,
+    sessions: Mutex<HashMap<SessionKey, Vec<Running>>>,
 }
 
 /// A call that its session may cancel. Two may share an id: a client that lost its connection may start again at 1.
@@ -33,7 +33,7 @@ pub(crate) struct Place {
 
 struct Listed {
     inflight: Arc<InFlight>,
-    nonce: Nonce,
+    session: SessionKey,
     place: u64,
 }
 
@@ -48,11 +48,15 @@ impl InFlight {
 
     /// A place for a call; none while too many run. Only a call with a session can be cancelled by its id: everyone's
     /// first request has id 1, so without a session an id names nobody's call.
-    pub(crate) fn enter(self: &Arc<Self>, session: Option<Nonce>, id: Box<str>) -> Option<Place> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        session: Option<SessionKey>,
+        id: Box<str>,
+    ) -> Option<Place> {
         let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let cancelled = CancellationToken::new();
         let listed = match session {
-            Some(nonce) => Some(self.list(nonce, id, cancelled.clone())?),
+            Some(session) => Some(self.list(session, id, cancelled.clone())?),
             None => None,
         };
         Some(Place {
@@ -64,12 +68,12 @@ impl InFlight {
 
     fn list(
         self: &Arc<Self>,
-        nonce: Nonce,
+        session: SessionKey,
         id: Box<str>,
         cancelled: CancellationToken,
     ) -> Option<Listed> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = sessions.entry(nonce).or_default();
+        let calls = sessions.entry(session).or_default();
         if calls.len() >= self.per_session {
             return None;
         }
@@ -82,13 +86,13 @@ impl InFlight {
         });
         Some(Listed {
             inflight: Arc::clone(self),
-            nonce,
+            session,
             place,
         })
     }
 
     /// Cancels the session's calls of that id; unknown ones are ignored, since a cancellation may cross an answer.
-    pub(crate) fn cancel(&self, session: Nonce, id: &str) {
+    pub(crate) fn cancel(&self, session: SessionKey, id: &str) {
         self.each(session, |call| {
             if *call.id == *id {
                 call.cancelled.cancel();
@@ -97,11 +101,11 @@ impl InFlight {
     }
 
     /// Cancels all that the session runs.
-    pub(crate) fn cancel_all(&self, session: Nonce) {
+    pub(crate) fn cancel_all(&self, session: SessionKey) {
         self.each(session, |call| call.cancelled.cancel());
     }
 
-    fn each(&self, session: Nonce, act: impl Fn(&Running)) {
+    fn each(&self, session: SessionKey, act: impl Fn(&Running)) {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.get(&session).into_iter().flatten().for_each(act);
     }
@@ -114,10 +118,10 @@ impl Drop for Listed {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(calls) = sessions.get_mut(&self.nonce) {
+        if let Some(calls) = sessions.get_mut(&self.session) {
             calls.retain(|call| call.place != self.place);
             if calls.is_empty() {
-                sessions.remove(&self.nonce);
+                sessions.remove(&self.session);
             }
         }
     }

@@ -11,7 +11,8 @@
 //!
 //! Some requests go on elsewhere: `questions` (what a server asks before it can answer), carried by modern clients in
 //! `state` and by older ones answered through `asking` and `mailbox`; `tasks` (calls that outlive their request);
-//! `listen` (streams of `changes`; `wishes` is what older sessions asked to be told). `tools`, `catalog` and `list` are
+//! `listen` (streams of `changes`; `wishes` is what older sessions asked to be told). What one of several servers hears
+//! and another has to know goes through a `channel`; `replicas` is what they say there. `tools`, `catalog` and `list` are
 //! what lists say, `mirror` the arguments that calls repeat in headers.
 
 mod about;
@@ -23,6 +24,7 @@ mod call;
 mod capabilities;
 mod catalog;
 mod changes;
+mod channel;
 mod config;
 mod envelope;
 mod eras;
@@ -43,6 +45,7 @@ mod params;
 mod progress;
 mod questions;
 mod read;
+mod replicas;
 mod reply;
 mod result;
 mod run;
@@ -63,6 +66,7 @@ pub use body::Body;
 pub use capabilities::Capabilities;
 pub use catalog::Catalog;
 pub use changes::{Change, Changes};
+pub use channel::{Channel, ChannelError};
 pub use config::Config;
 pub use guard::{Guard, GuardConfig, GuardError, Passed, Refusal};
 pub use keys::Keys;
@@ -73,7 +77,7 @@ pub use reply::not_found;
 pub use result::CallResult;
 pub use serve::Mcp;
 pub use server::{About, Answer, Offers, ToolServer};
-pub use session::Nonce;
+pub use session::SessionKey;
 pub use tasks::{Kept, Stored, TaskKey, TaskRow, TaskStore, TaskStoreError};
 pub use tools::Tools;
 pub use version::Version;

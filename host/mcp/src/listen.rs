@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::{
-    Body, Change, Nonce, TaskKey, ToolServer, Version,
+    Body, Change, SessionKey, TaskKey, ToolServer, Version,
     call::Out,
     inflight::Place,
     members::Members,
@@ -38,7 +38,7 @@ pub(crate) enum Ear {
         tasks: Vec<(TaskKey, String)>,
     },
     /// The GET of a session, which names resources elsewhere and at any time.
-    Session { session: Nonce },
+    Session { session: SessionKey },
 }
 
 /// One stream.

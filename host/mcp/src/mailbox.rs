@@ -12,7 +12,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
-use crate::Nonce;
+use crate::SessionKey;
 
 /// What a client said.
 #[derive(Debug)]
@@ -22,6 +22,14 @@ pub(crate) enum Said {
     Refused,
 }
 
+/// A client's answer to one of our requests.
+pub(crate) struct Answered {
+    pub(crate) session: SessionKey,
+    /// Of the request, as raw JSON.
+    pub(crate) id: Box<str>,
+    pub(crate) said: Said,
+}
+
 /// All requests that wait. What waits is bounded by the calls that run.
 #[derive(Default)]
 pub(crate) struct Mailbox {
@@ -29,7 +37,7 @@ pub(crate) struct Mailbox {
 }
 
 /// Raw JSON of the id, as we write it.
-type Key = (Nonce, Box<str>);
+type Key = (SessionKey, Box<str>);
 
 /// One request that waits for its answer. Dropping it makes the answer one that nobody waits for.
 pub(crate) struct Expected {
@@ -40,7 +48,7 @@ pub(crate) struct Expected {
 
 impl Mailbox {
     /// A new id, of which answers are waited for from now on; none when the system has no randomness.
-    pub(crate) fn expect(self: &Arc<Self>, session: Nonce) -> Option<Expected> {
+    pub(crate) fn expect(self: &Arc<Self>, session: SessionKey) -> Option<Expected> {
         let mut id = [0; 16];
         getrandom::fill(&mut id)
             .inspect_err(
@@ -60,10 +68,16 @@ impl Mailbox {
         })
     }
 
-    /// False for an answer that nobody waits for.
-    pub(crate) fn deliver(&self, session: Nonce, id: Box<str>, said: Said) -> bool {
-        let waiting = self.lock().remove(&(session, id));
-        waiting.is_some_and(|waiting| waiting.send(said).is_ok())
+    /// Gives an answer back that nobody waits for.
+    pub(crate) fn deliver(&self, answered: Answered) -> Result<(), Answered> {
+        let Answered { session, id, said } = answered;
+        let key = (session, id);
+        let said = match self.lock().remove(&key) {
+            Some(waiting) => waiting.send(said),
+            None => Err(said),
+        };
+        let (session, id) = key;
+        said.map_err(|said| Answered { session, id, said })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, oneshot::Sender<Said>>> {

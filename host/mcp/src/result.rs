@@ -122,7 +122,15 @@ pub(crate) fn body(to: &To<'_>, ended: &Ended) -> Vec<u8> {
             if let Some(description) = &result.description {
                 out.put("description", description);
             }
-            out.put("messages", &result.messages);
+            if to.version < Version::V2025_06_18 {
+                let messages = result.messages.iter();
+                let messages: Vec<_> = messages
+                    .map(|message| message_for_old(message, to.version))
+                    .collect();
+                out.put("messages", &messages);
+            } else {
+                out.put("messages", &result.messages);
+            }
             out.meta(result.meta.as_deref());
         }
         Ended::Completion(completion) => {
@@ -256,6 +264,20 @@ fn for_old(block: &RawValue, version: Version) -> Box<RawValue> {
         }
         Ok(_) | Err(_) => block.to_owned(),
     }
+}
+
+/// A prompt's message, whose content is one block.
+fn message_for_old(message: &RawValue, version: Version) -> Box<RawValue> {
+    let Some(mut members) = Members::read(message) else {
+        return message.to_owned();
+    };
+    let block = members.get("content").map(|block| for_old(block, version));
+    for (name, value) in &mut members.0 {
+        if name == "content" {
+            *value = block.as_deref().unwrap_or(value);
+        }
+    }
+    to_raw_value(&members).expect("raw JSON and strings are JSON")
 }
 
 fn text_block(text: &str) -> Box<RawValue> {

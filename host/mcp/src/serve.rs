@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, request::Parts};
 
 use crate::{
-    Body, Config, Keys, ToolServer, Version,
+    Body, Channel, Config, Keys, SessionKey, ToolServer, Version,
     accept::{self, Accept},
     call,
     envelope::{Id, Malformed},
@@ -15,29 +15,33 @@ use crate::{
     listen::{Ear, Listener, Topics},
     mailbox::Mailbox,
     read::read,
+    replicas::{self, Replicas, Word},
     reply::{self, ReplyTo},
-    session::Sessions,
+    session::{Session, Sessions},
     state::States,
     tasks,
     wishes::Wishes,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// The protocol, for any number of addresses: sessions and calls of different [`ToolServer`]s never meet.
 pub struct Mcp {
-    pub(crate) sessions: Sessions,
-    pub(crate) inflight: Arc<InFlight>,
-    /// Those who listen.
-    pub(crate) streams: Arc<InFlight>,
     pub(crate) shared: Arc<Shared>,
+    /// Listens to other replicas.
+    _hearing: Option<AbortOnDropHandle<()>>,
 }
 
 /// What outlives a request's future.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) sessions: Sessions,
+    pub(crate) inflight: Arc<InFlight>,
+    /// Those who listen.
+    pub(crate) streams: Arc<InFlight>,
     pub(crate) states: States,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) wishes: Wishes,
+    pub(crate) replicas: Replicas,
     pub(crate) task_ids: tasks::Ids,
     pub(crate) running: Arc<tasks::Running>,
     /// Fires when the server stops: who only listens waits for nothing that will still come.
@@ -73,18 +77,19 @@ impl Mcp {
     /// For all addresses of one server.
     pub fn new(config: Config, keys: &Keys) -> Self {
         Self {
-            sessions: Sessions::new(&keys.session),
-            inflight: Arc::new(InFlight::new(config.calls, config.calls_per_session)),
-            streams: Arc::new(InFlight::new(config.streams, config.streams_per_session)),
-            shared: Arc::new(Shared {
-                states: States::new(&keys.state, config.answer_time),
-                mailbox: Arc::default(),
-                wishes: Wishes::default(),
-                task_ids: tasks::Ids::new(&keys.task),
-                running: Arc::default(),
-                closing: CancellationToken::new(),
-                config,
-            }),
+            shared: Arc::new(Shared::new(config, keys, Replicas::default())),
+            _hearing: None,
+        }
+    }
+
+    /// The same, as one of several replicas that have the same keys. Needs a tokio runtime.
+    pub fn with_replicas(config: Config, keys: &Keys, channel: Arc<dyn Channel>) -> Self {
+        let messages = channel.subscribe();
+        let shared = Arc::new(Shared::new(config, keys, Replicas::new(channel)));
+        let hearing = tokio::spawn(replicas::hear(Arc::clone(&shared), messages));
+        Self {
+            shared,
+            _hearing: Some(AbortOnDropHandle::new(hearing)),
         }
     }
 
@@ -105,7 +110,7 @@ impl Mcp {
         let (parts, body) = request.into_parts();
         let answered = match parts.method {
             Method::POST => self.post(&parts, body, &server).await,
-            Method::DELETE => self.delete(&parts, &server),
+            Method::DELETE => self.delete(&parts, &server).map_err(Refused::from),
             Method::GET => self.listen(&parts, &server).map_err(Refused::from),
             _ => Err(Fault::Method.into()),
         };
@@ -153,6 +158,11 @@ impl Mcp {
                 let (status, message) = tasks::handle(self, server, request).await;
                 Ok(reply::message_of(accept, status, message))
             }
+            Handled::Answer(answered) => {
+                let (replicas, within) = (&self.shared.replicas, config.replica_time);
+                replicas.pass_on(&answered, within).await?;
+                Ok(reply::empty(StatusCode::ACCEPTED))
+            }
             Handled::Calls(pending) => {
                 Ok(call::answer(&self.shared, server, pending, accept).await)
             }
@@ -162,18 +172,12 @@ impl Mcp {
     /// A stream of changes, for holders of a session. All others are answered 405 at once, for Dify waits on it: clients
     /// take that for a server that has no such stream.
     fn listen(&self, parts: &Parts, server: &Arc<dyn ToolServer>) -> Result<Response<Body>, Fault> {
-        let headers = &parts.headers;
-        let (Some(id), Some(changes)) = (headers.get(&SESSION_HEADER), server.changes()) else {
-            return Err(Fault::Method);
-        };
-        let session = self
-            .sessions
-            .open(id, server.app(), server.epoch())
-            .ok_or(Fault::UnknownSession)?;
+        let changes = server.changes().ok_or(Fault::Method)?;
+        let session = self.session(&parts.headers, server)?;
         if session.version < Version::V2025_03_26 {
             return Err(Fault::Method);
         }
-        if !Accept::of(headers)?.events {
+        if !Accept::of(&parts.headers)?.events {
             return Err(Fault::Accept);
         }
         let offers = server.offers();
@@ -186,34 +190,60 @@ impl Mcp {
                 resources: offers.resources,
             },
             place: self
+                .shared
                 .streams
-                .enter(Some(session.nonce), "".into())
+                .enter(Some(session.key), "".into())
                 .ok_or(Fault::TooManyStreams)?,
             ear: Ear::Session {
-                session: session.nonce,
+                session: session.key,
             },
         };
         Ok(listener.open(changes.listen(), None))
     }
 
     /// Ends a session, and what it runs.
-    fn delete(
-        &self,
-        parts: &Parts,
-        server: &Arc<dyn ToolServer>,
-    ) -> Result<Response<Body>, Refused> {
-        let Some(id) = parts.headers.get(&SESSION_HEADER) else {
-            return Err(Fault::Method.into());
-        };
-        let session = self
-            .sessions
-            .open(id, server.app(), server.epoch())
-            .ok_or(Fault::UnknownSession)?;
-        self.sessions.end(&session);
-        self.inflight.cancel_all(session.nonce);
-        self.streams.cancel_all(session.nonce);
+    fn delete(&self, parts: &Parts, server: &Arc<dyn ToolServer>) -> Result<Response<Body>, Fault> {
+        let session = self.session(&parts.headers, server)?.key;
+        self.shared.end(session);
+        self.shared.replicas.tell(Word::End { session });
         // Not 202, of which the Python SDK warns.
         Ok(reply::empty(StatusCode::NO_CONTENT))
+    }
+
+    /// Whose GET or DELETE it is. The stateless era has neither method, whatever else the request says.
+    fn session(&self, headers: &HeaderMap, server: &Arc<dyn ToolServer>) -> Result<Session, Fault> {
+        let id = headers.get(&SESSION_HEADER).ok_or(Fault::Method)?;
+        if eras::has_modern_header(headers) {
+            return Err(Fault::Method);
+        }
+        eras::named_version(headers)?;
+        let session = self.shared.sessions.open(id, server.app(), server.epoch());
+        session.ok_or(Fault::UnknownSession)
+    }
+}
+
+impl Shared {
+    fn new(config: Config, keys: &Keys, replicas: Replicas) -> Self {
+        Self {
+            sessions: Sessions::new(&keys.session),
+            inflight: Arc::new(InFlight::new(config.calls, config.calls_per_session)),
+            streams: Arc::new(InFlight::new(config.streams, config.streams_per_session)),
+            states: States::new(&keys.state, config.answer_time),
+            mailbox: Arc::default(),
+            wishes: Wishes::default(),
+            replicas,
+            task_ids: tasks::Ids::new(&keys.task),
+            running: Arc::default(),
+            closing: CancellationToken::new(),
+            config,
+        }
+    }
+
+    /// Ends a session, and what it runs in this process.
+    pub(crate) fn end(&self, session: SessionKey) {
+        self.sessions.end(session);
+        self.inflight.cancel_all(session);
+        self.streams.cancel_all(session);
     }
 }
 

@@ -12,29 +12,29 @@ use std::{
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderValue;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::{Capabilities, Client, Version};
 
-/// Unguessable, and the same for all requests of one session.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Nonce([u8; 16]);
+/// Unguessable, and the same for all requests of one session: the signature of its id. That covers the app, the epoch of
+/// its address and what is random in the id, so no two apps have a session in common. It opens nothing: who would speak for
+/// the session needs the rest of the id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionKey([u8; TAG_LENGTH]);
 
-impl Nonce {
+impl SessionKey {
     #[cfg(test)]
-    pub(crate) fn of(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The 16 bytes.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
+    pub(crate) fn of(number: u64) -> Self {
+        let mut key = [0; TAG_LENGTH];
+        key[..8].copy_from_slice(&number.to_be_bytes());
+        Self(key)
     }
 }
 
-impl fmt::Debug for Nonce {
+impl fmt::Debug for SessionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Nonce")
+        formatter.write_str("SessionKey")
     }
 }
 
@@ -42,7 +42,7 @@ impl fmt::Debug for Nonce {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) version: Version,
-    pub(crate) nonce: Nonce,
+    pub(crate) key: SessionKey,
     pub(crate) client: Client,
 }
 
@@ -56,14 +56,16 @@ pub(crate) struct Sessions {
 /// The last sessions that clients ended; the oldest is forgotten first, and would then be good again, for its holder.
 #[derive(Default)]
 struct Ended {
-    all: HashSet<Nonce>,
-    order: VecDeque<Nonce>,
+    all: HashSet<SessionKey>,
+    order: VecDeque<SessionKey>,
 }
 
 const ENDED_MAX: usize = 4096;
 
 /// First byte of an id; another layout gets another number, and ids of the old one become unknown sessions.
 const LAYOUT: u8 = 2;
+/// What tells the sessions of one client apart.
+const NONCE_LENGTH: usize = 16;
 const TAG_LENGTH: usize = 32;
 const NAME_MAX: usize = 64;
 const VERSION_MAX: usize = 32;
@@ -88,7 +90,7 @@ impl Sessions {
         app: &str,
         epoch: u64,
     ) -> Option<HeaderValue> {
-        let mut nonce = [0; 16];
+        let mut nonce = [0; NONCE_LENGTH];
         getrandom::fill(&mut nonce)
             .inspect_err(
                 |error| tracing::error!(%error, "no session id: the system gave no randomness"),
@@ -118,12 +120,12 @@ impl Sessions {
         self.tag(payload, app, epoch).verify_slice(tag).ok()?;
 
         let (&[layout, version, capabilities], rest) = payload.split_first_chunk()?;
-        let (&nonce, rest) = rest.split_first_chunk()?;
+        let (_, rest) = rest.split_at_checked(NONCE_LENGTH)?;
         let (name, rest) = text(rest)?;
         let (client_version, _) = text(rest)?;
         let session = Session {
             version: *Version::ALL.get(usize::from(version))?,
-            nonce: Nonce(nonce),
+            key: SessionKey(tag.try_into().ok()?),
             client: Client {
                 name: name.to_owned(),
                 version: client_version.to_owned(),
@@ -131,14 +133,14 @@ impl Sessions {
             },
         };
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        (layout == LAYOUT && !ended.all.contains(&session.nonce)).then_some(session)
+        (layout == LAYOUT && !ended.all.contains(&session.key)).then_some(session)
     }
 
     /// From now on the session is unknown.
-    pub(crate) fn end(&self, session: &Session) {
+    pub(crate) fn end(&self, session: SessionKey) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.all.insert(session.nonce) {
-            ended.order.push_back(session.nonce);
+        if ended.all.insert(session) {
+            ended.order.push_back(session);
             if ended.order.len() > ENDED_MAX
                 && let Some(oldest) = ended.order.pop_front()
             {
@@ -216,6 +218,19 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_two_apps_or_epochs_are_never_one() {
+        let sessions = Sessions::new(&[1; 32]);
+        // All that is in an id, the random part included.
+        let key = |app, epoch| sessions.tag(b"payload", app, epoch).finalize().into_bytes();
+        assert_ne!(key("app", 7), key("ap", 7));
+        assert_ne!(key("app", 7), key("app", 8));
+        let id = issue(&sessions);
+        let token = BASE64URL_NOPAD.decode(id.as_bytes()).expect("base64");
+        let session = sessions.open(&id, "app", 7).expect("a session");
+        assert!(token.ends_with(&session.key.0));
+    }
+
+    #[test]
     fn no_changed_bit_passes() {
         let sessions = Sessions::new(&[1; 32]);
         let token = BASE64URL_NOPAD
@@ -240,11 +255,11 @@ mod tests {
     fn an_ended_session_is_unknown_and_the_memory_of_it_is_bounded() {
         let sessions = Sessions::new(&[1; 32]);
         let first = issue(&sessions);
-        sessions.end(&sessions.open(&first, "app", 7).expect("a session"));
+        sessions.end(sessions.open(&first, "app", 7).expect("a session").key);
         assert_eq!(sessions.open(&first, "app", 7), None);
         for _ in 0..ENDED_MAX {
             let id = issue(&sessions);
-            sessions.end(&sessions.open(&id, "app", 7).expect("a session"));
+            sessions.end(sessions.open(&id, "app", 7).expect("a session").key);
         }
         assert_eq!(
             sessions.ended.lock().expect("no panic").all.len(),

@@ -8,16 +8,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Level, Nonce};
+use crate::{Level, SessionKey};
 
 #[derive(Default)]
 pub(crate) struct Wishes(Mutex<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    sessions: HashMap<Nonce, Wish>,
+    sessions: HashMap<SessionKey, Wish>,
     /// The oldest is forgotten first.
-    order: VecDeque<Nonce>,
+    order: VecDeque<SessionKey>,
 }
 
 #[derive(Default)]
@@ -33,16 +33,16 @@ const URI_MAX: usize = 512;
 
 impl Wishes {
     /// The least severe of the log messages that the session wants; none if it never said.
-    pub(crate) fn level(&self, session: Nonce) -> Option<Level> {
+    pub(crate) fn level(&self, session: SessionKey) -> Option<Level> {
         self.lock().sessions.get(&session)?.level
     }
 
-    pub(crate) fn set_level(&self, session: Nonce, level: Level) {
+    pub(crate) fn set_level(&self, session: SessionKey, level: Level) {
         self.lock().of(session).level = Some(level);
     }
 
     /// False when the session watches too much already, or the URI is too long to be kept.
-    pub(crate) fn subscribe(&self, session: Nonce, uri: &str) -> bool {
+    pub(crate) fn subscribe(&self, session: SessionKey, uri: &str) -> bool {
         let mut inner = self.lock();
         let watched = &mut inner.of(session).resources;
         if watched.contains(uri) {
@@ -55,20 +55,20 @@ impl Wishes {
         fits
     }
 
-    pub(crate) fn unsubscribe(&self, session: Nonce, uri: &str) {
+    pub(crate) fn unsubscribe(&self, session: SessionKey, uri: &str) {
         if let Some(wish) = self.lock().sessions.get_mut(&session) {
             wish.resources.remove(uri);
         }
     }
 
-    pub(crate) fn watches(&self, session: Nonce, uri: &str) -> bool {
+    pub(crate) fn watches(&self, session: SessionKey, uri: &str) -> bool {
         let inner = self.lock();
         let wish = inner.sessions.get(&session);
         wish.is_some_and(|wish| wish.resources.contains(uri))
     }
 
     /// All that the session watches.
-    pub(crate) fn watched(&self, session: Nonce) -> Vec<Arc<str>> {
+    pub(crate) fn watched(&self, session: SessionKey) -> Vec<Arc<str>> {
         let inner = self.lock();
         let watched = inner.sessions.get(&session).map(|wish| &wish.resources);
         watched.into_iter().flatten().cloned().collect()
@@ -80,7 +80,7 @@ impl Wishes {
 }
 
 impl Inner {
-    fn of(&mut self, session: Nonce) -> &mut Wish {
+    fn of(&mut self, session: SessionKey) -> &mut Wish {
         if !self.sessions.contains_key(&session) {
             self.order.push_back(session);
             if self.order.len() > SESSIONS_MAX
@@ -97,8 +97,8 @@ impl Inner {
 mod tests {
     use super::*;
 
-    fn session(number: usize) -> Nonce {
-        Nonce::of((number as u128).to_be_bytes())
+    fn session(number: usize) -> SessionKey {
+        SessionKey::of(number as u64)
     }
 
     #[test]

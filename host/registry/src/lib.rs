@@ -5,6 +5,7 @@
 //! - [`seal`]: authenticated encryption of what is stored or handed to clients
 //! - [`secret`]: app keys and address codes, which cannot be printed
 //! - [`app`], [`overlay`], [`digest`]: what is known of an app
+//! - [`channel`]: what those who serve from one registry tell one another
 //! - [`snapshot`]: the state in memory that every request reads, without a lock
 //! - [`registry`]: the operations that change it, each one a transaction
 //! - [`open`]: what is checked before a registry is used, and why one is refused
@@ -14,6 +15,7 @@
 
 pub mod app;
 pub mod bounds;
+pub mod channel;
 mod code;
 pub mod digest;
 pub mod error;
@@ -33,6 +35,7 @@ mod testing;
 mod vault;
 
 pub use app::{Added, AppFacts, AppId, AppRecord, Described, NewApp};
+pub use channel::{Channel, ChannelFull};
 pub use digest::Digest;
 pub use error::Error;
 pub use home::{Home, HomeError, HomeLock};

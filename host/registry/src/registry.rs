@@ -25,6 +25,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use crate::{
     app::{AppId, AppRecord},
     bounds,
+    channel::Channel,
     digest::Digest,
     error::Error,
     home::{Home, HomeLock},
@@ -50,6 +51,7 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     /// The snapshot's generation, for those who wait for the next.
     generation: watch::Sender<u64>,
+    channel: Channel,
 }
 
 /// What an operation does, decided against the snapshot under the lock.
@@ -86,6 +88,7 @@ impl Registry {
                 db: Mutex::new(Some(db)),
                 generation: watch::Sender::new(snapshot.generation),
                 snapshot: ArcSwap::from_pointee(snapshot),
+                channel: Channel::new(),
             }),
         })
     }
@@ -115,6 +118,11 @@ impl Registry {
     /// The generation of the snapshot, and a way to wait for the next one. The snapshot is there before its generation.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.inner.generation.subscribe()
+    }
+
+    /// Between all who serve from this registry.
+    pub fn channel(&self) -> &Channel {
+        &self.inner.channel
     }
 
     /// The code of an app's address, enabled or not; `None` if it was never enabled. Takes no lock.

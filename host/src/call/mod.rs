@@ -1,6 +1,7 @@
 //! One request: what MCP asks of a server ([`service`], then `asked`), what a guest asks of Dify ([`backend`], [`run`]), and
 //! what becomes of the guest's answer ([`outcome`] for tools, `offered` for the rest). Beside it, [`changes`] tells
-//! clients what they must fetch again, and `tasks` keeps calls that outlive their request.
+//! clients what they must fetch again, `tasks` keeps calls that outlive their request, and [`replicas`] connects servers
+//! that share a registry.
 
 mod asked;
 pub mod backend;
@@ -8,6 +9,7 @@ pub mod changes;
 pub mod identity;
 mod offered;
 pub mod outcome;
+pub mod replicas;
 pub mod run;
 pub mod service;
 pub mod services;
@@ -15,5 +17,6 @@ mod tasks;
 pub mod translate;
 
 pub use changes::AppChanges;
+pub use replicas::RegistryChannel;
 pub use service::{Service, Shared};
 pub use services::Services;

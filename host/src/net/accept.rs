@@ -14,8 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::door::Door;
 use super::timer::ConnectionTimer;
 
-/// Connections at one time, idle ones and open streams included; more wait unaccepted. Each costs some 20 kB.
-const CONNECTIONS: usize = 4_096;
 /// How long a client may take to send its headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of headers, and of what is read ahead of a body.
@@ -23,15 +21,17 @@ const READ_AHEAD: usize = 64 << 10;
 /// Pause after a failed accept: the process is out of file descriptors, and asking again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `listener` until `stop`; then lets what runs come to its end within `grace`.
+/// Serves `listener` until `stop`; then lets what runs come to its end within `grace`. It holds so many connections at one
+/// time, idle ones and open streams included; more wait unaccepted.
 pub async fn accept(
     listener: TcpListener,
+    connections: usize,
     door: Arc<Door>,
     stop: CancellationToken,
     grace: Duration,
 ) {
+    let slots = Arc::new(Semaphore::new(connections));
     let connections = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.header_read_timeout(HEADERS_WITHIN)
         .max_buf_size(READ_AHEAD);

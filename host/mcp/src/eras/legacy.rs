@@ -1,23 +1,26 @@
 //! The era of `initialize`: 2024-11-05 (as an answer to `initialize`), 2025-03-26, 2025-06-18 and 2025-11-25.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
 use super::{Handled, progress_token};
 use crate::{
-    Client, Level, Version,
+    Client, Level, SessionKey, Version,
     about::{Capabilities, ServerInfo},
     call::{Pending, Prepared, Shape},
-    envelope::{self, Id, Message, Request, Response, text},
+    envelope::{self, Id, Message, Request, Response, is_object, is_too_deep, text},
     fault::{Fault, excerpt},
     job::{Ask, invalid, string},
-    mailbox::Said,
+    mailbox::{Answered, Said},
     params::Params,
     progress,
+    replicas::Word,
     reply::{self, ReplyTo},
     result::{Out, To},
-    serve::{Door, Refused, SESSION_HEADER, VERSION_HEADER},
+    serve::{Door, Refused, SESSION_HEADER, Shared, VERSION_HEADER},
     session::Session,
 };
 
@@ -59,20 +62,20 @@ pub(super) fn single(
             exchange.notification(&method, params);
             Ok(Handled::Now(reply::empty(StatusCode::ACCEPTED)))
         }
-        Message::Response(response) if exchange.response(&response) => {
-            Ok(Handled::Now(reply::empty(StatusCode::ACCEPTED)))
+        Message::Response(response) => {
+            let answered = exchange.answered(&response)?;
+            Ok(match door.mcp.shared.mailbox.deliver(answered) {
+                Ok(()) => Handled::Now(reply::empty(StatusCode::ACCEPTED)),
+                Err(unasked) => Handled::Answer(unasked),
+            })
         }
-        Message::Response(_) => Err(Fault::Invalid(
-            "no request of this server waits for this answer; if the server was restarted, send the request during which \
-             it asked again",
-        )
-        .into()),
     }
 }
 
 /// Several messages, which only 2025-03-26 and older may send.
 pub(super) fn batch(door: &Door<'_>, items: &[&RawValue]) -> Result<Handled, Refused> {
     let exchange = Exchange::open(door)?;
+    let shared = &door.mcp.shared;
     if exchange.version > Version::V2025_03_26 {
         return Err(Fault::Invalid(
             "this protocol version has no batches; send one message at a time",
@@ -96,7 +99,12 @@ pub(super) fn batch(door: &Door<'_>, items: &[&RawValue]) -> Result<Handled, Ref
                 exchange.notification(&method, Params::read(params));
             }
             Ok(Message::Response(response)) => {
-                exchange.response(&response);
+                // No answer in a batch is answered, so nobody would hear what became of one.
+                if let Ok(answered) = exchange.answered(&response)
+                    && let Err(unasked) = shared.mailbox.deliver(answered)
+                {
+                    shared.replicas.tell(Word::answer(&unasked, None));
+                }
             }
             Err(malformed) => {
                 let to = malformed
@@ -119,25 +127,12 @@ pub(super) fn batch(door: &Door<'_>, items: &[&RawValue]) -> Result<Handled, Ref
 
 impl<'a> Exchange<'a> {
     fn open(door: &'a Door<'a>) -> Result<Self, Fault> {
-        let named = match door.headers.get(&VERSION_HEADER) {
-            Some(value) => Some(
-                value
-                    .to_str()
-                    .ok()
-                    .and_then(Version::legacy)
-                    .ok_or(Fault::UnsupportedVersion)?,
-            ),
-            None => None,
-        };
+        let named = named_version(door.headers)?;
         let session = match door.headers.get(&SESSION_HEADER) {
             Some(id) => {
                 let (app, epoch) = (door.server.app(), door.server.epoch());
-                Some(
-                    door.mcp
-                        .sessions
-                        .open(id, app, epoch)
-                        .ok_or(Fault::UnknownSession)?,
-                )
+                let session = door.mcp.shared.sessions.open(id, app, epoch);
+                Some(session.ok_or(Fault::UnknownSession)?)
             }
             None => None,
         };
@@ -198,59 +193,68 @@ impl<'a> Exchange<'a> {
         let level = params.level.and_then(Level::read);
         let level =
             level.ok_or_else(|| invalid("level must be one of RFC 5424, in small letters"))?;
-        if let Some(session) = &self.session {
-            self.door.mcp.shared.wishes.set_level(session.nonce, level);
+        if let Some(session) = self.key() {
+            self.shared().wishes.set_level(session, level);
+            self.shared().replicas.tell(Word::Level { session, level });
         }
         Ok(b"{}")
     }
 
     fn subscribe(&self, params: &Params<'_>) -> Result<&'static [u8], Fault> {
         let uri = string(params.uri, "uri")?;
-        let session = self.session.as_ref().ok_or_else(|| {
+        let session = self.key().ok_or_else(|| {
             invalid("a subscription needs a session: send the session id that initialize gave")
         })?;
-        if self.door.mcp.shared.wishes.subscribe(session.nonce, &uri) {
-            Ok(b"{}")
-        } else {
-            Err(invalid(
+        if !self.shared().wishes.subscribe(session, &uri) {
+            return Err(invalid(
                 "a session may watch at most 16 resources, whose URIs have at most 512 bytes",
-            ))
+            ));
         }
+        let uri = uri.into();
+        self.shared()
+            .replicas
+            .tell(Word::Subscribe { session, uri });
+        Ok(b"{}")
     }
 
     fn unsubscribe(&self, params: &Params<'_>) -> Result<&'static [u8], Fault> {
         let uri = string(params.uri, "uri")?;
-        if let Some(session) = &self.session {
-            self.door.mcp.shared.wishes.unsubscribe(session.nonce, &uri);
+        if let Some(session) = self.key() {
+            self.shared().wishes.unsubscribe(session, &uri);
+            let uri = uri.into();
+            self.shared()
+                .replicas
+                .tell(Word::Unsubscribe { session, uri });
         }
         Ok(b"{}")
     }
 
     fn prepare(&self, id: Id<'_>, ask: Ask, params: &Params<'_>) -> Result<Prepared, Fault> {
-        let mcp = self.door.mcp;
-        let session = self.session.as_ref();
-        let nonce = session.map(|session| session.nonce);
+        let shared = self.shared();
+        let session = self.key();
         // Notifications can only travel on a stream.
         let streams = self.door.accept.events;
-        let level = nonce
+        let level = session
             .filter(|_| streams && self.door.server.offers().logging)
-            .and_then(|nonce| mcp.shared.wishes.level(nonce));
+            .and_then(|session| shared.wishes.level(session));
         let token = progress_token(params)?.filter(|_| streams);
         Ok(Prepared {
             id: id.as_str().into(),
             version: self.version,
             ask,
             answers: None,
-            client: session
+            client: self
+                .session
+                .as_ref()
                 .map(|session| session.client.clone())
                 .unwrap_or_default(),
-            session: nonce,
+            session,
             level,
             streams,
-            progress: progress::channel(token, self.version, &mcp.shared.config),
-            place: mcp
+            progress: progress::channel(token, self.version, &shared.config),
+            place: shared
                 .inflight
-                .enter(nonce, id.key())
+                .enter(session, id.key())
                 .ok_or(Fault::TooManyCalls)?,
         })
     }
@@ -262,23 +266,50 @@ impl<'a> Exchange<'a> {
             .and_then(|params| params.request_id)
             .and_then(Id::parse);
         if let ("notifications/cancelled", Some(session), Some(id)) =
-            (method, &self.session, cancelled)
+            (method, self.key(), cancelled)
         {
-            self.door.mcp.inflight.cancel(session.nonce, &id.key());
+            let id = id.key();
+            self.shared().inflight.cancel(session, &id);
+            let id = Cow::Borrowed(&*id);
+            self.shared().replicas.tell(Word::Cancel { session, id });
         }
     }
 
-    /// False for an answer that nobody waits for.
-    fn response(&self, response: &Response<'_>) -> bool {
-        let (Some(session), Some(id)) = (&self.session, response.id) else {
-            return false;
+    fn answered(&self, response: &Response<'_>) -> Result<Answered, Fault> {
+        let said = match response.result {
+            None => Said::Refused,
+            Some(result) if is_object(result) && !is_too_deep(result) => {
+                Said::Result(result.to_owned())
+            }
+            Some(_) => {
+                let what = "a result must be an object, of at most 127 levels";
+                return Err(Fault::Invalid(what));
+            }
         };
-        let said = response
-            .result
-            .map_or(Said::Refused, |result| Said::Result(result.to_owned()));
-        let mailbox = &self.door.mcp.shared.mailbox;
-        mailbox.deliver(session.nonce, id.key(), said)
+        // Nobody is asked without a session, or under no id.
+        Ok(Answered {
+            session: self.key().ok_or(Fault::Unasked)?,
+            id: response.id.ok_or(Fault::Unasked)?.key(),
+            said,
+        })
     }
+
+    fn key(&self) -> Option<SessionKey> {
+        self.session.as_ref().map(|session| session.key)
+    }
+
+    fn shared(&self) -> &'a Shared {
+        &self.door.mcp.shared
+    }
+}
+
+/// The version that the header names.
+pub(crate) fn named_version(headers: &HeaderMap) -> Result<Option<Version>, Fault> {
+    let Some(value) = headers.get(&VERSION_HEADER) else {
+        return Ok(None);
+    };
+    let version = value.to_str().ok().and_then(Version::legacy);
+    version.map(Some).ok_or(Fault::UnsupportedVersion)
 }
 
 fn initialize(
@@ -304,7 +335,8 @@ fn initialize(
     let session = (client.name != "Dify")
         .then(|| {
             let (app, epoch) = (door.server.app(), door.server.epoch());
-            door.mcp.sessions.issue(version, &client, app, epoch)
+            let sessions = &door.mcp.shared.sessions;
+            sessions.issue(version, &client, app, epoch)
         })
         .flatten();
     let listens = session.is_some() && version >= Version::V2025_03_26;

@@ -6,6 +6,8 @@
 mod legacy;
 mod modern;
 
+pub(crate) use legacy::named_version;
+
 use http::{HeaderMap, Response};
 
 use crate::{
@@ -14,6 +16,7 @@ use crate::{
     envelope::{self, Id, Message, Posted},
     fault::Fault,
     job::invalid,
+    mailbox::Answered,
     params::Params,
     serve::{Door, Refused, VERSION_HEADER},
     tasks::{Begin, TaskRequest},
@@ -23,6 +26,8 @@ use crate::{
 pub(crate) enum Handled {
     Now(Response<Body>),
     Calls(Pending),
+    /// An answer that nobody waits for in this process.
+    Answer(Answered),
     /// A call that may become a task.
     Task(Box<Begin>),
     /// A look at a task.

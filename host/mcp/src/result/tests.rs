@@ -1,5 +1,5 @@
 use super::*;
-use crate::fake::Fake;
+use crate::{PromptResult, fake::Fake};
 
 fn raw(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned()).expect("a test's JSON")
@@ -74,6 +74,24 @@ fn blocks_that_a_version_does_not_know_become_text() {
         "{old}"
     );
     assert!(sent(&result, Version::V2024_11_05).contains("[audio, audio/wav]"));
+}
+
+#[test]
+fn messages_of_a_prompt_follow_their_version_too() {
+    let link = r#"{"role":"user","content":{"type":"resource_link","uri":"a:b","name":"A"},"x":1}"#;
+    let prompt = Ended::Prompt(PromptResult {
+        messages: vec![raw(link), raw("7")],
+        ..PromptResult::default()
+    });
+    let sent = |version| String::from_utf8(body(&to(version), &prompt)).expect("UTF-8");
+    assert_eq!(
+        sent(Version::V2025_06_18),
+        format!(r#"{{"messages":[{link},7]}}"#)
+    );
+    assert_eq!(
+        sent(Version::V2025_03_26),
+        r#"{"messages":[{"role":"user","content":{"type":"text","text":"A: a:b"},"x":1},7]}"#
+    );
 }
 
 #[test]

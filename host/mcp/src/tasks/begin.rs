@@ -100,7 +100,7 @@ async fn run(shared: Arc<Shared>, server: Arc<dyn ToolServer>, begin: Begin, mut
         (None, TaskSupport::Optional | TaskSupport::Required) => {
             let record = record(Status::Working(None));
             // Listed before anybody can know of it, so that nobody can cancel what is not yet there.
-            let _listed = shared.running.list(key, cancelled.clone());
+            let _listed = shared.running.list(server.app(), key, cancelled.clone());
             let created = create(&shared, &server, &*store, key, &record, &reply).await;
             let is_task = created.is_ok();
             let message = created.unwrap_or_else(|fault| refusal(&reply.id, &fault));

@@ -30,31 +30,40 @@ use crate::{
 
 /// The tasks that run in this process, so that they can be cancelled.
 #[derive(Default)]
-pub(crate) struct Running(Mutex<HashMap<TaskKey, CancellationToken>>);
+pub(crate) struct Running(Mutex<HashMap<Key, CancellationToken>>);
+
+/// An app, and a task of its own.
+type Key = (Box<str>, TaskKey);
 
 /// A task's place in the list. Dropping it takes it off.
 pub(super) struct Listed {
     running: Arc<Running>,
-    key: TaskKey,
+    key: Key,
 }
 
 impl Running {
-    pub(super) fn list(self: &Arc<Self>, key: TaskKey, cancelled: CancellationToken) -> Listed {
-        self.lock().insert(key, cancelled);
+    pub(super) fn list(
+        self: &Arc<Self>,
+        app: &str,
+        task: TaskKey,
+        cancelled: CancellationToken,
+    ) -> Listed {
+        let key: Key = (app.into(), task);
+        self.lock().insert(key.clone(), cancelled);
         Listed {
             running: Arc::clone(self),
             key,
         }
     }
 
-    /// Nothing, if it runs elsewhere: there it finds at its end that it was cancelled.
-    pub(super) fn cancel(&self, key: TaskKey) {
-        if let Some(cancelled) = self.lock().get(&key) {
+    /// Nothing, if it runs elsewhere: should nothing else tell it, it finds at its end that it was cancelled.
+    pub(crate) fn cancel(&self, app: &str, task: TaskKey) {
+        if let Some(cancelled) = self.lock().get(&(app.into(), task)) {
             cancelled.cancel();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TaskKey, CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, CancellationToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

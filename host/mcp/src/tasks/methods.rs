@@ -17,6 +17,7 @@ use crate::{
     fault::Fault,
     inflight::Place,
     job::{Ask, invalid},
+    replicas::Word,
     result::{Out, To, refusal},
 };
 
@@ -107,7 +108,7 @@ impl Following {
             record.turn(Status::InputRequired(waiting));
             return self.replace(revision, &record).await;
         }
-        let place = mcp.inflight.enter(None, "".into());
+        let place = mcp.shared.inflight.enter(None, "".into());
         let place = place.ok_or(Fault::TooManyCalls)?;
         record.turn(Status::Working(Some(waiting)));
         let stored = self.replace(revision, &record).await?;
@@ -125,7 +126,10 @@ impl Following {
         record.turn(Status::Cancelled);
         let stored = self.replace(revision, &record).await?;
         if stored == Stored::Kept {
-            self.shared.running.cancel(self.key);
+            let (app, task) = (self.server.app(), self.key);
+            self.shared.running.cancel(app, task);
+            let app = app.into();
+            self.shared.replicas.tell(Word::CancelTask { app, task });
         }
         Ok(stored)
     }
@@ -163,7 +167,8 @@ impl Following {
             arguments: record.arguments,
         };
         let key = self.key;
-        let listed = self.shared.running.list(key, place.cancelled.clone());
+        let cancelled = place.cancelled.clone();
+        let listed = self.shared.running.list(self.server.app(), key, cancelled);
         tokio::spawn(async move {
             let _listed = listed;
             let call = running(
@@ -197,7 +202,7 @@ impl Mcp {
             return Ok(false);
         };
         let record = Record::of_row(&row).filter(|it| matches!(it.status, Status::Working(_)));
-        let place = self.inflight.enter(None, "".into());
+        let place = self.shared.inflight.enter(None, "".into());
         let (Some(record), Some(place)) = (record, place) else {
             return Ok(false);
         };

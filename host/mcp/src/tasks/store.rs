@@ -2,8 +2,10 @@
 
 use std::{fmt, pin::Pin, time::SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 /// Unguessable, and the same for all that is kept of one task. A client sees it only sealed, in a task's id.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TaskKey(pub(crate) [u8; 16]);
 
 impl TaskKey {

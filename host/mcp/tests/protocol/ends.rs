@@ -31,7 +31,7 @@ fn endless() -> (Client, mpsc::UnboundedReceiver<&'static str>) {
     (client, told)
 }
 
-fn cancel(id: &str) -> String {
+pub(crate) fn cancel(id: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"tired"}}}}"#
     )

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airlock_mcp::{Body, CallResult, Change, Changes, Config, Offers};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
@@ -30,7 +30,7 @@ async fn listen(client: &Client, wanted: Value) -> Response<Body> {
 }
 
 /// The next message; none when the stream has ended. Comments are skipped.
-async fn next(stream: &mut Response<Body>) -> Option<Value> {
+pub(crate) async fn next(stream: &mut Response<Body>) -> Option<Value> {
     loop {
         let frame = stream.body_mut().frame().await?;
         let data = frame
@@ -52,7 +52,7 @@ async fn is_silent(stream: &mut Response<Body>) -> bool {
         .is_err()
 }
 
-async fn get(client: &Client, session: Option<&str>) -> Response<Body> {
+pub(crate) async fn get(client: &Client, session: Option<&str>) -> Response<Body> {
     let mut request = Request::get("/").header("accept", "text/event-stream");
     if let Some(session) = session {
         request = request.header("mcp-session-id", session);
@@ -62,7 +62,7 @@ async fn get(client: &Client, session: Option<&str>) -> Response<Body> {
         .await
 }
 
-async fn post(client: &Client, session: &str, method: &str, params: Value) -> Value {
+pub(crate) async fn post(client: &Client, session: &str, method: &str, params: Value) -> Value {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
     let headers = [BOTH[0], ("mcp-session-id", session)];
     client.post(&headers, &body.to_string()).await.json()
@@ -278,6 +278,24 @@ async fn a_get_without_a_session_or_without_changes_is_refused_at_once() {
     let silent = crate::fixture::echo();
     let session = silent.session("2025-11-25").await;
     assert_eq!(get(&silent, Some(&session)).await.status(), 405);
+}
+
+#[tokio::test]
+async fn a_get_or_delete_speaks_a_version_that_has_them() {
+    let (client, _changes) = changing();
+    let session = client.session("2025-11-25").await;
+    for (version, status) in [("2026-07-28", 405), ("2020-01-01", 400), ("2025-06-18", 0)] {
+        for (method, good) in [(Method::GET, 200), (Method::DELETE, 204)] {
+            let request = Request::builder()
+                .method(method)
+                .header("accept", "text/event-stream")
+                .header("mcp-session-id", &session)
+                .header("mcp-protocol-version", version);
+            let request = request.body(Full::default()).expect("a request");
+            let expected = if status == 0 { good } else { status };
+            assert_eq!(client.send(request).await.status(), expected, "{version}");
+        }
+    }
 }
 
 #[tokio::test]

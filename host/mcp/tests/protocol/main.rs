@@ -12,6 +12,7 @@ mod lifecycle;
 mod listening;
 mod messages;
 mod modern;
+mod replicas;
 mod rounds;
 mod strange;
 mod tasks;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{BOTH, Client, Fake, call, client, hear, raw};
 
-const NAME: &str = r#"{"method":"elicitation/create","params":{"message":"Who?","requestedSchema":{"type":"object"}}}"#;
+pub(crate) const NAME: &str = r#"{"method":"elicitation/create","params":{"message":"Who?","requestedSchema":{"type":"object"}}}"#;
 
 /// A tool that asks for a name, and says it with what it had to remember.
 fn curious() -> Client {
@@ -199,7 +199,7 @@ async fn questions_that_nobody_can_be_asked_are_the_servers_fault() {
 }
 
 /// Reads events until one has this method; its id.
-async fn asked(stream: &mut http::Response<airlock_mcp::Body>, method: &str) -> Value {
+pub(crate) async fn asked(stream: &mut http::Response<airlock_mcp::Body>, method: &str) -> Value {
     loop {
         let frame = stream.body_mut().frame().await.expect("the stream goes on");
         let data = frame
@@ -276,6 +276,12 @@ async fn only_the_session_that_was_asked_can_answer() {
         400
     );
     assert_eq!(client.post(&[], &answer).await.status, 400);
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(127), "]".repeat(127));
+    for strange in ["null", "7", "[]", &deep] {
+        let answer = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{strange}}}"#);
+        let heard = client.post(&[("mcp-session-id", &mine)], &answer).await;
+        assert_eq!(heard.error().0, 400, "{strange}");
+    }
     assert_eq!(
         client
             .post(&[("mcp-session-id", &mine)], &answer)

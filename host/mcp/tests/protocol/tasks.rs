@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::timeout};
 use crate::fixture::{Client, Fake, Heard, raw};
 
 /// Rows in memory, of which there may be this many.
-struct Rows {
+pub(crate) struct Rows {
     rows: Mutex<HashMap<TaskKey, (u64, TaskRow)>>,
     room: usize,
 }
@@ -53,7 +53,7 @@ impl TaskStore for Rows {
     }
 }
 
-fn rows(room: usize) -> Arc<Rows> {
+pub(crate) fn rows(room: usize) -> Arc<Rows> {
     Arc::new(Rows {
         rows: Mutex::default(),
         room,
@@ -63,7 +63,7 @@ fn rows(room: usize) -> Arc<Rows> {
 const ASK: &str = r#"{"a":{"method":"elicitation/create","params":{}},"b":{"method":"elicitation/create","params":{}}}"#;
 
 /// A server whose tool does what its arguments say; it tells when it is stopped.
-fn server(rows: Arc<Rows>) -> (Fake, mpsc::UnboundedReceiver<&'static str>) {
+pub(crate) fn server(rows: Arc<Rows>) -> (Fake, mpsc::UnboundedReceiver<&'static str>) {
     let (events, told) = mpsc::unbounded_channel();
     let mut server = Fake::new(move |call| {
         let events = events.clone();
@@ -114,7 +114,7 @@ fn follower() -> Client {
 }
 
 /// A request of a client that follows tasks and can be asked.
-async fn request(client: &Client, method: &str, mut params: Value) -> Heard {
+pub(crate) async fn request(client: &Client, method: &str, mut params: Value) -> Heard {
     params["_meta"] = json!({"io.modelcontextprotocol/clientCapabilities":
         {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}});
     client.modern(method, params).await

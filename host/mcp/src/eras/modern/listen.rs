@@ -74,7 +74,7 @@ pub(super) fn open(
         prompts: wanted(filter.prompts_list_changed),
         resources: wanted(filter.resources_list_changed),
     };
-    let place = door.mcp.streams.enter(None, id.key());
+    let place = door.mcp.shared.streams.enter(None, id.key());
     let ear = Ear::Subscription {
         id: id.as_str().into(),
         resources: filter.resource_subscriptions.clone().unwrap_or_default(),

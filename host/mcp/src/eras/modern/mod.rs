@@ -225,6 +225,7 @@ fn prepare(
         streams,
         progress: progress::channel(token, VERSION, &mcp.shared.config),
         place: mcp
+            .shared
             .inflight
             .enter(None, id.key())
             .ok_or(Fault::TooManyCalls)?,
