@@ -49,6 +49,8 @@ pub struct ServerConfig {
     pub program: String,
     /// The bounds.
     pub limits: LimitArgs,
+    /// What the protocol may spend on one client.
+    pub mcp: airlock_mcp::Config,
 }
 
 /// How long calls that run may go on once the server is asked to stop, and how long Dify may take to hear that the rest
@@ -127,7 +129,7 @@ impl Server {
         let door = Arc::new(Door::new(
             Arc::clone(&registry),
             Services::new(shared),
-            Mcp::new(mcp(&config.limits), &keys),
+            Mcp::new(config.mcp, &keys),
             guard(&config, address)?,
         ));
 
@@ -192,13 +194,6 @@ async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey
     let master = MasterKey::load(&lock, config.master_key_file.as_deref())?;
     let registry = Registry::open(lock, &master).await?;
     Ok((Arc::new(registry), master))
-}
-
-fn mcp(limits: &LimitArgs) -> airlock_mcp::Config {
-    airlock_mcp::Config {
-        hangup_grace: Duration::from_secs(limits.hangup_grace),
-        ..airlock_mcp::Config::default()
-    }
 }
 
 fn guard(config: &ServerConfig, address: SocketAddr) -> anyhow::Result<Guard> {
