@@ -237,6 +237,16 @@ impl LimitArgs {
             ..airlock_sandbox::Limits::default()
         }
     }
+
+    /// The protocol's bounds and times.
+    #[must_use]
+    pub fn mcp(&self) -> airlock_mcp::Config {
+        airlock_mcp::Config {
+            streams: self.connections,
+            hangup_grace: Duration::from_secs(self.hangup_grace),
+            ..airlock_mcp::Config::default()
+        }
+    }
 }
 
 impl Default for LimitArgs {

@@ -49,6 +49,8 @@ pub struct ServerConfig {
     pub program: String,
     /// The bounds.
     pub limits: LimitArgs,
+    /// What the protocol may spend on one client.
+    pub mcp: airlock_mcp::Config,
 }
 
 /// How long calls that run may go on once the server is asked to stop, and how long Dify may take to hear that the rest
@@ -129,7 +131,7 @@ impl Server {
         let door = Arc::new(Door::new(
             Arc::clone(&registry),
             Services::new(shared),
-            Mcp::with_replicas(mcp(&config.limits, connections), &keys, replicas),
+            Mcp::with_replicas(bounded(config.mcp, connections), &keys, replicas),
             guard(&config, address)?,
         ));
 
@@ -197,12 +199,11 @@ async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey
     Ok((Arc::new(registry), master))
 }
 
-fn mcp(limits: &LimitArgs, connections: usize) -> airlock_mcp::Config {
+/// Whoever only listens holds a connection: a quarter is left for those who ask.
+fn bounded(mcp: airlock_mcp::Config, connections: usize) -> airlock_mcp::Config {
     airlock_mcp::Config {
-        // Whoever only listens holds a connection: a quarter is left for those who ask.
-        streams: (connections - connections / 4).max(1),
-        hangup_grace: Duration::from_secs(limits.hangup_grace),
-        ..airlock_mcp::Config::default()
+        streams: mcp.streams.min(connections - connections / 4).max(1),
+        ..mcp
     }
 }
 

@@ -1,11 +1,13 @@
-// The TypeScript SDK as a client, told what to do by lines of JSON on standard input; `tests/src/clients.rs` has the words.
+// The TypeScript SDKs as clients, told what to do by lines of JSON on standard input; `tests/src/clients.rs` has the words.
 //
-// A CommonJS script, because Node.js looks into NODE_PATH for those alone. Whatever goes wrong ends it with a stack.
+// The argument says how the client begins: `first` is the first SDK, which has one way; `legacy`, `auto` and a version of
+// the newer era are those of the second. A CommonJS script, because Node.js looks into NODE_PATH for those alone. Whatever
+// goes wrong ends it with a stack.
 
 const { createInterface } = require("node:readline");
-const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
-const { StdioClientTransport } = require("@modelcontextprotocol/sdk/client/stdio.js");
-const { StreamableHTTPClientTransport } = require("@modelcontextprotocol/sdk/client/streamableHttp.js");
+
+const [beginning] = process.argv.slice(2);
+const sdk = beginning === "first" ? first() : second(["legacy", "auto"].includes(beginning) ? beginning : { pin: beginning });
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
@@ -16,16 +18,37 @@ async function hear() {
   return done ? undefined : JSON.parse(value);
 }
 
-// `url` over Streamable HTTP, or through the bridge that `command` and its `args` start.
-function transport({ url, command, args, env }) {
-  return command ? new StdioClientTransport({ command, args, env }) : new StreamableHTTPClientTransport(new URL(url));
+function first() {
+  const { Client } = require("@modelcontextprotocol/sdk/client/index.js");
+  return {
+    ...require("@modelcontextprotocol/sdk/client/stdio.js"),
+    ...require("@modelcontextprotocol/sdk/client/streamableHttp.js"),
+    client: () => new Client({ name: "typescript-sdk", version: "1" }),
+    call: (client, params, options) => client.callTool(params, undefined, options),
+  };
 }
 
-async function call(client, { tool, arguments: given, cancel }) {
+function second(mode) {
+  const { Client, ...rest } = require("@modelcontextprotocol/client");
+  return {
+    ...rest,
+    ...require("@modelcontextprotocol/client/stdio"),
+    client: () => new Client({ name: "typescript-sdk", version: "2" }, { versionNegotiation: { mode } }),
+    call: (client, params, options) => client.callTool(params, options),
+  };
+}
+
+// `url` over Streamable HTTP, or through the bridge that `command` and its `args` start.
+function transport({ url, command, args, env }) {
+  return command ? new sdk.StdioClientTransport({ command, args, env }) : new sdk.StreamableHTTPClientTransport(new URL(url));
+}
+
+async function call(client, { tool, arguments: given, cancel, patience }) {
   const progress = [];
   const abort = new AbortController();
   const options = { signal: abort.signal, onprogress: (step) => progress.push(step) };
-  const running = client.callTool({ name: tool, arguments: given }, undefined, options);
+  if (patience) Object.assign(options, { timeout: patience, resetTimeoutOnProgress: true });
+  const running = sdk.call(client, { name: tool, arguments: given }, options);
   if (cancel) {
     await hear();
     abort.abort();
@@ -40,7 +63,7 @@ async function call(client, { tool, arguments: given, cancel }) {
 
 async function main() {
   for (let order = await hear(); order; order = await hear()) {
-    const client = new Client({ name: "typescript-sdk", version: "1" });
+    const client = sdk.client();
     await client.connect(transport(order));
     say({ connected: true });
     for (order = await hear(); order.do !== "disconnect"; order = await hear()) {

@@ -1,12 +1,13 @@
 """The Python SDK as a client, told what to do by lines of JSON on standard input; `tests/src/clients.rs` has the words.
 
-The argument names the interface: `session` is the SDK's older one, `client` the newer, which probes for the server's era.
-Whatever goes wrong ends the script with a traceback.
+The argument says how the client begins: `session` is the SDK's older interface, which has one way; `legacy`, `auto` and a
+version of the newer era are those of the newer. Whatever goes wrong ends the script with a traceback.
 """
 
 import json
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 from mcp import Client, ClientSession
@@ -52,7 +53,8 @@ async def call(client, tool, arguments, cancel):
 
 
 async def main():
-    connect = {"session": session, "client": Client}[sys.argv[1]]
+    beginning = sys.argv[1]
+    connect = session if beginning == "session" else partial(Client, mode=beginning)
     while order := await hear():
         async with connect(order["url"]) as client:
             say(connected=True)

@@ -1,4 +1,4 @@
-//! MCP clients of other projects, each driven by a script of `tests/clients`.
+//! MCP clients of other projects: where they are installed, and the scripts of `tests/clients` that drive some of them.
 //!
 //! A script reads orders and writes answers, a line of JSON each:
 //!
@@ -6,7 +6,7 @@
 //! |-|-|
 //! | `{"do": "connect", "url"}`, or `"command"`, `"args"` and `"env"` of a bridge in place of the URL | `{"connected"}` |
 //! | `{"do": "list"}` | `{"tools"}` |
-//! | `{"do": "call", "tool", "arguments", "cancel": false}` | `{"result", "progress"}` |
+//! | `{"do": "call", "tool", "arguments", "cancel": false}`, and `"patience"` if its own timer is to be moved (ms) | `{"result", "progress"}` |
 //! | the same with `"cancel": true`, and a second order `{"do": "cancel"}` | `{"cancelled"}`, or the result if that was first |
 //! | `{"do": "disconnect"}` | `{"disconnected"}` |
 
@@ -34,24 +34,25 @@ pub struct Script {
 }
 
 impl Script {
-    /// The Python SDK, by one of its interfaces: `session` or `client`.
+    /// The Python SDK; `beginning` is the script's word for how it begins.
     ///
     /// # Errors
     /// When it is not installed.
-    pub fn python(interface: &str) -> anyhow::Result<Self> {
+    pub fn python(beginning: &str) -> anyhow::Result<Self> {
         let mut command = Command::new(installed("python/bin/python")?);
-        command.arg(script("client.py")).arg(interface);
+        command.arg(script("client.py")).arg(beginning);
         Self::start(command)
     }
 
-    /// The TypeScript SDK.
+    /// One of the TypeScript SDKs; `beginning` is the script's word for which, and how it begins.
     ///
     /// # Errors
     /// When it is not installed.
-    pub fn typescript() -> anyhow::Result<Self> {
-        let mut command = Command::new("node");
+    pub fn typescript(beginning: &str) -> anyhow::Result<Self> {
+        let mut command = Command::new(node());
         command
             .arg(script("client.cjs"))
+            .arg(beginning)
             .env("NODE_PATH", installed("node/node_modules")?);
         Self::start(command)
     }
@@ -117,6 +118,17 @@ pub fn installed(path: &str) -> anyhow::Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// The Node.js for what npm installs: the one that `make` had npm bring, or the system's where npm has none.
+#[must_use]
+pub fn node() -> PathBuf {
+    let brought = workspace().join("target/node/node_modules/.bin/node");
+    if brought.exists() {
+        brought
+    } else {
+        "node".into()
+    }
 }
 
 fn script(name: &str) -> PathBuf {

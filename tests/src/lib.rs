@@ -3,7 +3,8 @@
 //! * [`World`]: a stand-in, a server in a home of its own, and the addresses of what is published.
 //! * [`post`]: MCP over plain HTTP, for what a well-behaved client would never send.
 //! * [`program`]: the `airlock` program as a child process, for what only a terminal or a signal shows.
-//! * [`clients`]: MCP clients of other projects, driven by the scripts of `tests/clients`.
+//! * [`proxy`]: what stands between clients and the server, and what it hears.
+//! * [`clients`]: MCP clients of other projects, some of them driven by the scripts of `tests/clients`.
 //! * [`guests`]: the components that `make guests` built.
 //!
 //! The tests themselves stand in `tests/it`, one binary with a module for each matter.
@@ -12,8 +13,10 @@ pub mod clients;
 pub mod guests;
 pub mod post;
 pub mod program;
+pub mod proxy;
 pub mod world;
 
 pub use post::{Post, Posted};
 pub use program::Program;
+pub use proxy::Proxy;
 pub use world::{World, WorldConfig};

@@ -218,6 +218,7 @@ fn server_config(
         }),
         master_key_file: None,
         program: "airlock".into(),
+        mcp: limits.mcp(),
         limits,
     };
     (config.adjust)(&mut server);

@@ -6,6 +6,7 @@ mod clients;
 mod conformance;
 mod debian;
 mod guests;
+mod npm;
 mod process;
 mod toolchain;
 
@@ -58,10 +59,13 @@ fn run(task: &Task) -> Result<()> {
         .parent()
         .map(PathBuf::from)
         .expect("this crate lies in the workspace's directory");
+    let node = || npm::node(&workspace.join("target/node"));
     match task {
         Task::Guests { out } => guests::build(&workspace, &workspace.join(out)),
         Task::Toolchain => toolchain::ensure(&workspace).map(drop),
-        Task::Clients => clients::install(&workspace.join("target/clients")),
-        Task::Conformance => conformance::install(&workspace.join("target/conformance")),
+        Task::Clients => node().and_then(|()| clients::install(&workspace.join("target/clients"))),
+        Task::Conformance => {
+            node().and_then(|()| conformance::install(&workspace.join("target/conformance")))
+        }
     }
 }

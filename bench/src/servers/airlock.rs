@@ -36,6 +36,7 @@ pub(super) async fn start(dify: &Upstream) -> Started {
         }),
         master_key_file: None,
         program: "airlock".into(),
+        mcp: limits.mcp(),
         limits,
     })
     .await?;

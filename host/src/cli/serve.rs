@@ -42,6 +42,7 @@ pub async fn serve(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
         dify,
         master_key_file: args.master_key_file,
         program: super::PROGRAM.into(),
+        mcp: limits.mcp(),
         limits,
     })
     .await?;
@@ -193,6 +194,7 @@ pub async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<()> {
         .prefix("airlock-demo-")
         .tempdir()
         .context("no temporary directory")?;
+    let limits = LimitArgs::default();
     let server = Server::start(ServerConfig {
         home: home.path().to_owned(),
         listen: args.listen,
@@ -207,7 +209,8 @@ pub async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<()> {
         master_key_file: None,
         // Nothing is installed yet.
         program: this_program(),
-        limits: LimitArgs::default(),
+        mcp: limits.mcp(),
+        limits,
     })
     .await?;
     let mut apps = Vec::new();

@@ -1,11 +1,12 @@
 //! The official suite judges a server whose every fixture is a guest: the protocol, the host and the contract at once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use airlock_stand_in::SampleApp;
 use airlock_tests::World;
+use airlock_tests::clients::node;
 use airlock_tests::guests::{component, workspace};
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -37,14 +38,14 @@ async fn judged(revision: &str) -> anyhow::Result<Scenarios> {
         .publish_with(SampleApp::TravelChat, Some(fixtures))
         .await?;
     let results = tempfile::tempdir()?;
-    let modules = workspace().join("target/conformance/node_modules");
-    let suite = modules.join("@modelcontextprotocol/conformance/dist/index.js");
+    let suite = workspace()
+        .join("target/conformance/node_modules/@modelcontextprotocol/conformance/dist/index.js");
     ensure!(
         suite.is_file(),
         "there is no {}; run `make suite`",
         suite.display()
     );
-    let run = Command::new(node(&modules))
+    let run = Command::new(node())
         .arg(suite)
         .args(["server", "--url", &url])
         .args(["--requirements", revision, "--output-dir"])
@@ -65,16 +66,6 @@ async fn judged(revision: &str) -> anyhow::Result<Scenarios> {
         "the suite finds fault with {revision}"
     );
     Ok(scenarios)
-}
-
-/// Node.js 22, which came with the suite where npm has it for this machine.
-fn node(modules: &Path) -> PathBuf {
-    let brought = modules.join(".bin/node");
-    if brought.exists() {
-        brought
-    } else {
-        "node".into()
-    }
 }
 
 /// What the suite wrote: `server-SCENARIO-TIME/checks.json` for each scenario.

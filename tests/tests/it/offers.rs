@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// One request of 2026-07-28 from a client with these capabilities. `name` is what it repeats in a header: a tool's or
 /// prompt's name, a URI, or a task's id.
-async fn ask_as(
+pub(crate) async fn ask_as(
     url: &str,
     method: &str,
     name: Option<&str>,

@@ -48,6 +48,7 @@ async fn a_task_that_ran_when_the_server_died_has_failed_and_says_so() {
         dify: None,
         master_key_file: None,
         program: "airlock".into(),
+        mcp: LimitArgs::default().mcp(),
         limits: LimitArgs::default(),
     })
     .await

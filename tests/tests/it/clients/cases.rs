@@ -69,6 +69,13 @@ impl Case {
         ]
     }
 
+    /// The call of one app.
+    pub(super) fn of(app: SampleApp) -> Self {
+        let mut all = Self::all().into_iter();
+        all.find(|case| case.app == app)
+            .expect("every app has its case")
+    }
+
     /// The list holds this tool alone, described well enough to be called.
     pub(super) fn check_tools(&self, tools: &[Value]) -> anyhow::Result<()> {
         let [tool] = tools else {

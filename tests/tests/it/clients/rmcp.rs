@@ -15,31 +15,9 @@ use rmcp::service::{
 use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::Value;
 
-use super::{Client, NO_HANG_UP, call_every_mode, cancel_in_every_mode};
+use super::Client;
 
-// One thread for all: rmcp hands each notification to a task of its own, and on several threads they would overtake
-// each other.
-
-#[tokio::test]
-async fn rmcp_calls_every_mode() {
-    call_every_mode(&mut Rmcp::new(ClientLifecycleMode::Initialize)).await;
-}
-
-#[tokio::test]
-async fn rmcp_cancels_in_every_mode() {
-    cancel_in_every_mode(&mut Rmcp::new(ClientLifecycleMode::Initialize), NO_HANG_UP).await;
-}
-
-#[tokio::test]
-async fn an_rmcp_that_asks_for_the_era_calls_every_mode() {
-    let asks = ClientLifecycleMode::Auto {
-        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-        legacy_version: None,
-    };
-    call_every_mode(&mut Rmcp::new(asks)).await;
-}
-
-struct Rmcp {
+pub(super) struct Rmcp {
     beginning: ClientLifecycleMode,
     progress: Progress,
     running: Option<RunningService<RoleClient, Progress>>,
@@ -61,6 +39,26 @@ impl ClientHandler for Progress {
 }
 
 impl Rmcp {
+    /// With `initialize`.
+    pub(super) fn legacy() -> Self {
+        Self::new(ClientLifecycleMode::Initialize)
+    }
+
+    /// It asks for the server's versions, and falls back to `initialize`.
+    pub(super) fn auto() -> Self {
+        Self::new(ClientLifecycleMode::Auto {
+            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+            legacy_version: None,
+        })
+    }
+
+    /// It asks for the server's versions, and knows no way back.
+    pub(super) fn modern() -> Self {
+        Self::new(ClientLifecycleMode::Discover {
+            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        })
+    }
+
     fn new(beginning: ClientLifecycleMode) -> Self {
         Self {
             beginning,

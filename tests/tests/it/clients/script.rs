@@ -1,6 +1,7 @@
 //! A client that a script drives.
 
-use airlock_tests::clients::Script;
+use airlock_tests::clients::{Script, installed, node};
+use airlock_tests::program;
 use anyhow::Context;
 use serde_json::{Value, json};
 
@@ -14,16 +15,39 @@ pub(super) struct Scripted {
 }
 
 impl Scripted {
-    /// A script that connects by itself.
-    pub(super) fn direct(script: anyhow::Result<Script>) -> Self {
-        Self::through(script, |url| json!({"url": url}))
+    /// The Python SDK, by its older interface (`session`) or its newer one (`legacy`, `auto` or a version of the newer
+    /// era).
+    pub(super) fn python(beginning: &str) -> Self {
+        Self::through(Script::python(beginning), |url| json!({"url": url}))
     }
 
-    /// A script that reaches an address in its own way.
-    pub(super) fn through(
-        script: anyhow::Result<Script>,
-        way: impl Fn(&str) -> Value + 'static,
-    ) -> Self {
+    /// The first TypeScript SDK (`first`) or the second (`legacy`, `auto` or a version of the newer era).
+    pub(super) fn typescript(beginning: &str) -> Self {
+        Self::through(Script::typescript(beginning), |url| json!({"url": url}))
+    }
+
+    /// `airlock stdio`, with a TypeScript SDK as the client that starts it.
+    pub(super) fn airlock_stdio(beginning: &str) -> Self {
+        let program = program::path();
+        Self::through(
+            Script::typescript(beginning),
+            move |url| json!({"command": program, "args": ["stdio", url]}),
+        )
+    }
+
+    /// `mcp-remote`, the bridge of clients that only start processes, with the first TypeScript SDK as such a client.
+    pub(super) fn mcp_remote() -> Self {
+        let bridge = installed("node/node_modules/.bin/mcp-remote").expect("it is installed");
+        let node = node();
+        // It keeps what it knows of servers there.
+        let home = tempfile::tempdir().expect("a directory");
+        Self::through(Script::typescript("first"), move |url| {
+            let arguments = json!([bridge, url, "--allow-http"]);
+            json!({"command": node, "args": arguments, "env": {"HOME": home.path()}})
+        })
+    }
+
+    fn through(script: anyhow::Result<Script>, way: impl Fn(&str) -> Value + 'static) -> Self {
         Self {
             script: script.expect("the client is installed"),
             way: Box::new(way),

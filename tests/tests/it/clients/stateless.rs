@@ -4,22 +4,11 @@ use airlock_tests::{Post, Posted};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::{Client, call_every_mode, cancel_in_every_mode};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stateless_client_calls_every_mode() {
-    call_every_mode(&mut Stateless::default()).await;
-}
-
-/// Without a session nothing says whose call an id means: hanging up is how such a client cancels.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stateless_client_cancels_by_hanging_up_in_every_mode() {
-    cancel_in_every_mode(&mut Stateless::default(), 0).await;
-}
+use super::Client;
 
 /// Its address.
 #[derive(Default)]
-struct Stateless(String);
+pub(super) struct Stateless(String);
 
 impl Stateless {
     async fn begin(&self, tool: &str, arguments: &Value) -> anyhow::Result<Posted> {
@@ -35,6 +24,7 @@ impl Client for Stateless {
 
     async fn tools(&mut self) -> anyhow::Result<Vec<Value>> {
         let posted = Post::to(&self.0)
+            .header("mcp-protocol-version", "2025-11-25")
             .rpc("tools/list", json!({}))
             .send()
             .await?;
