@@ -38,5 +38,6 @@ async fn bench() -> anyhow::Result<()> {
     rows::list::measure(&world, &mut report).await?;
     rows::call::measure(&world, &mut report).await?;
     rows::guest::measure(&world, &mut report).await?;
+    rows::stream::measure(&mut report).await?;
     report.finish()
 }

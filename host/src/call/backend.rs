@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::asked::WAITING;
 use super::run::CallRun;
 use super::service::Inner;
 use super::translate;
@@ -107,16 +108,18 @@ impl Backend for CallBackend {
             };
             let progress = self.progress.clone();
             let guest_reports = Arc::clone(&self.guest_reports);
+            let report = move |message| {
+                if !guest_reports.load(Ordering::Relaxed) {
+                    progress.report(None, None, Some(message));
+                }
+            };
+            let waits = report.clone();
             let run = CallRun::start(
                 &self.service,
-                app,
+                app.on_wait(move || waits(WAITING.into())),
                 request,
                 self.cancelled.clone(),
-                move |message| {
-                    if !guest_reports.load(Ordering::Relaxed) {
-                        progress.report(None, None, Some(message));
-                    }
-                },
+                report,
             );
             Ok(Box::new(run.await?) as Box<dyn Run>)
         })
