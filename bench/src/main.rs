@@ -51,6 +51,9 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("listeners") {
         rows::listeners::measure(&mut report).await?;
     }
+    if wanted("stream") {
+        rows::stream::measure(&mut report).await?;
+    }
     if only.is_empty() {
         report.finish()?;
     }

@@ -159,7 +159,7 @@ pub struct LimitArgs {
         value_parser = clap::value_parser!(u64).range(1..=86_400_000)
     )]
     pub call_deadline: u64,
-    /// Calls of one app that may run or wait at one time.
+    /// Calls of one app that may run at one time, waiting for Dify included; as many more wait for up to 30 s.
     #[arg(
         long,
         env = "AIRLOCK_CALLS_PER_APP",

@@ -15,6 +15,8 @@ pub struct WorldConfig {
     pub dify: Options,
     /// The server's bounds.
     pub limits: LimitArgs,
+    /// Dify's address as the server has it, where something stands before the stand-in.
+    pub dify_url: Option<String>,
     /// Changes what the server is started with.
     pub adjust: fn(&mut ServerConfig),
 }
@@ -24,6 +26,7 @@ impl Default for WorldConfig {
         Self {
             dify: Options::instant(),
             limits: LimitArgs::default(),
+            dify_url: None,
             adjust: |_| {},
         }
     }
@@ -203,6 +206,7 @@ fn server_config(
     dify: &StandIn,
 ) -> anyhow::Result<ServerConfig> {
     let limits = config.limits.clone();
+    let dify_url = config.dify_url.clone().unwrap_or_else(|| dify.url());
     let mut server = ServerConfig {
         home: home.to_owned(),
         listen: "127.0.0.1:0".parse()?,
@@ -214,7 +218,7 @@ fn server_config(
         dify: Some(airlock_dify::Config {
             in_flight: limits.dify_in_flight,
             per_app: limits.dify_per_app,
-            ..airlock_dify::Config::new(airlock_dify::parse_base(&dify.url())?)
+            ..airlock_dify::Config::new(airlock_dify::parse_base(&dify_url)?)
         }),
         master_key_file: None,
         program: "airlock".into(),

@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod guest;
 pub(crate) mod list;
 pub(crate) mod listeners;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 

@@ -3,10 +3,12 @@
 //! * `airlock`: Airlock, with one published app.
 //! * `bare`: hyper and nothing else, and a bare proxy.
 //! * `dify`: the stand-in for Dify, which answers at once.
+//! * `flood`: the same, and says very much.
 
 mod airlock;
 mod bare;
 pub(crate) mod dify;
+mod flood;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -16,6 +18,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt};
+
+pub(crate) use flood::Flood;
 
 /// The argument that makes this program a server.
 pub(crate) const AS_SERVER: &str = "serve";
@@ -28,6 +32,8 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) enum Role {
     /// The stand-in for Dify.
     Dify,
+    /// The stand-in with a workflow that says very much.
+    Flood(Flood),
     /// Airlock beside it, with one app.
     Airlock(Upstream),
     /// Reads a request whole and answers the same bytes each time.
@@ -130,6 +136,36 @@ impl Server {
     }
 }
 
+/// KiB of memory in use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) now: u64,
+    /// The most since [`Server::forget_peak`].
+    pub(crate) most: u64,
+}
+
+impl Server {
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).context("a server has ended")?;
+        let field = |name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+            let number = number.and_then(|number| number.parse().ok());
+            number.with_context(|| format!("no {name} in /proc/PID/status"))
+        };
+        Ok(Memory {
+            now: field("VmRSS:")?,
+            most: field("VmHWM:")?,
+        })
+    }
+
+    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(path, "5").context("a server has ended")
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // Waiting closes its standard input first, which is its sign to go. Killed, it would leave its home behind.
@@ -144,6 +180,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     input.read_line(&mut line).await?;
     let started = match serde_json::from_str(&line)? {
         Role::Dify => dify::start().await,
+        Role::Flood(flood) => flood::start(flood).await,
         Role::Airlock(upstream) => airlock::start(&upstream).await,
         Role::Bare(answer) => bare::start(answer).await,
         Role::Proxy {

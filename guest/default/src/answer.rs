@@ -23,6 +23,10 @@ pub(crate) fn result(mode: &Mode, answer: Answer) -> CallResult {
         _ if result.content.is_empty() => result.and("The app finished without an answer."),
         _ => result,
     };
+    if answer.extra.get("truncated") == Some(&Value::Bool(true)) {
+        result = result
+            .and("Note: this answer was longer than this server passes on; its rest is left out.");
+    }
     match answer.status.as_str() {
         "succeeded" | "paused" => {}
         "partial-succeeded" => {

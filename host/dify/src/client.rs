@@ -5,9 +5,8 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::Semaphore;
-
-use crate::bulkhead::Bulkhead;
+use crate::bulkhead::{Bulkhead, Slot};
+use crate::line::Line;
 use crate::transport::Transport;
 use crate::wire::RunState;
 use crate::{AppKey, BaseError, Config, Error, Facts, Run, RunRequest};
@@ -22,7 +21,7 @@ struct Shared {
     config: Config,
     /// Each app's share of the bulkhead, by a hash of its key (the key itself need not lie about once more), for as long
     /// as somebody holds the app.
-    shares: Mutex<HashMap<u64, Weak<Semaphore>>>,
+    shares: Mutex<HashMap<u64, Weak<Line>>>,
     hasher: RandomState,
 }
 
@@ -31,7 +30,9 @@ struct Shared {
 pub struct App {
     dify: Dify,
     key: Arc<AppKey>,
-    share: Arc<Semaphore>,
+    share: Arc<Line>,
+    /// Told when a run has to wait for a slot.
+    on_wait: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Dify {
@@ -49,7 +50,7 @@ impl Dify {
     /// Waits until nothing is in flight: every run has ended, and Dify has answered every stop. For a server that stops,
     /// after it has dropped its runs.
     pub async fn idle(&self) {
-        self.0.bulkhead.idle(self.0.config.in_flight).await;
+        self.0.bulkhead.idle().await;
     }
 
     /// The app that `key` opens. Whether the key is any good shows at the first use.
@@ -58,7 +59,8 @@ impl Dify {
         let mut shares = self.0.shares.lock().unwrap_or_else(PoisonError::into_inner);
         shares.retain(|_, share| share.strong_count() > 0);
         let share = shares.get(&id).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let share = Arc::new(Semaphore::new(self.0.config.per_app));
+            let config = &self.0.config;
+            let share = Arc::new(Line::new(config.per_app, config.queue_per_app));
             shares.insert(id, Arc::downgrade(&share));
             share
         });
@@ -66,14 +68,24 @@ impl Dify {
             dify: self.clone(),
             key: Arc::new(key),
             share,
+            on_wait: None,
         }
     }
 }
 
 impl App {
+    /// The same app, which calls `hook` when a run has to wait for a slot.
+    #[must_use]
+    pub fn on_wait(self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            on_wait: Some(Arc::new(hook)),
+            ..self
+        }
+    }
+
     /// Reads what the app is.
     pub async fn facts(&self) -> Result<Facts, Error> {
-        let _slot = self.dify.0.bulkhead.enter(None).await?;
+        let _slot = self.enter(None).await?;
         Facts::read(self.transport(), &self.key).await
     }
 
@@ -84,8 +96,18 @@ impl App {
     /// [`Run`].
     pub async fn run(&self, request: RunRequest) -> Result<Run, Error> {
         let body = request.body()?;
-        let slot = self.dify.0.bulkhead.enter(Some(&self.share)).await?;
-        Run::start(self.clone(), request, body, slot).await
+        let slot = self.enter(Some(&self.share)).await?;
+        Run::start(self.clone(), request, body.into(), slot).await
+    }
+
+    /// A slot, while Dify is there.
+    async fn enter(&self, share: Option<&Line>) -> Result<Slot, Error> {
+        // Nobody waits for a slot towards a dead Dify, and none who waited finds out by himself that it died meanwhile.
+        self.transport().refuse_while_dead()?;
+        let waits = || self.on_wait.iter().for_each(|hook| hook());
+        let slot = self.dify.0.bulkhead.enter(share, &waits).await?;
+        self.transport().find_out(&self.key).await?;
+        Ok(slot)
     }
 
     /// How a workflow's or chatflow's run stands.

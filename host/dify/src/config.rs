@@ -14,10 +14,16 @@ pub struct Config {
     pub in_flight: usize,
     /// Runs at once of one app, so that no app takes the whole of [`Config::in_flight`].
     pub per_app: usize,
-    /// Requests that may wait for a slot; one more is refused at once.
+    /// Requests that may wait for one of [`Config::in_flight`]; one more is refused at once.
     pub queue: usize,
+    /// Runs of one app that may wait for one of [`Config::per_app`]; one more is refused at once.
+    pub queue_per_app: usize,
     /// How long a request waits for a slot before it is refused.
     pub queue_wait: Duration,
+    /// Requests in a row without any answer after which Dify counts as dead.
+    pub dead_after: u32,
+    /// How long calls to a dead Dify fail at once before one of them tries again.
+    pub dead_pause: Duration,
     /// For the TCP connection.
     pub connect_timeout: Duration,
     /// For a whole JSON exchange (facts, the state of a run).
@@ -28,7 +34,9 @@ pub struct Config {
     pub idle_chat: Duration,
     /// Most bytes of an answer's text that are kept; the rest is dropped and the answer marked as truncated.
     pub answer_cap: usize,
-    /// Most bytes of one event, or of one JSON body. Dify echoes whole values in every node event.
+    /// Most bytes of an event that only tells of a step; a longer one is passed over unread.
+    pub step_cap: usize,
+    /// Most bytes of any other event, or of one JSON body. Dify echoes whole values in every node event.
     pub event_cap: usize,
 }
 
@@ -40,12 +48,16 @@ impl Config {
             in_flight: 6,
             per_app: 3,
             queue: 64,
+            queue_per_app: 32,
             queue_wait: Duration::from_secs(30),
+            dead_after: 3,
+            dead_pause: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),
             idle_flow: Duration::from_secs(60),
             idle_chat: Duration::from_secs(300),
             answer_cap: 4 << 20,
+            step_cap: 1 << 20,
             event_cap: 8 << 20,
         }
     }

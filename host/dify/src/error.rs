@@ -17,6 +17,11 @@ pub enum Error {
         /// The network's words, for the log.
         cause: String,
     },
+    /// The last few requests got no answer, so that this one was not sent.
+    Dead {
+        /// When Dify is tried again.
+        retry_after: Duration,
+    },
     /// Dify was silent for too long.
     Timeout {
         /// What was waited for.
@@ -212,6 +217,7 @@ impl Error {
                 ..
             }
             | Self::Unreachable { .. }
+            | Self::Dead { .. }
             | Self::Timeout { .. }
             | Self::InvalidInputs(_)
             | Self::MissingQuery
@@ -227,7 +233,7 @@ impl Error {
     /// [`Error::InvalidParam`], whose code is whatever Dify says.
     pub fn code(&self) -> &str {
         match self {
-            Self::Unreachable { .. } => "unreachable",
+            Self::Unreachable { .. } | Self::Dead { .. } => "unreachable",
             Self::Timeout { .. } => "timeout",
             Self::Unauthorized { .. } => "unauthorized",
             Self::Forbidden { .. } => "forbidden",
@@ -257,6 +263,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unreachable { .. }
+            | Self::Dead { .. }
             | Self::Timeout { .. }
             | Self::Busy { .. }
             | Self::QueueFull { .. }
@@ -293,7 +300,9 @@ impl Error {
     /// When to come back, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Busy { retry_after } | Self::QueueFull { retry_after } => Some(*retry_after),
+            Self::Busy { retry_after }
+            | Self::QueueFull { retry_after }
+            | Self::Dead { retry_after } => Some(*retry_after),
             Self::RateLimited { retry_after } => *retry_after,
             Self::Unreachable { .. }
             | Self::Timeout { .. }

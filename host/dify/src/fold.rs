@@ -4,6 +4,7 @@
 //! begun (the chat modes, and a chatflow whose input moderation refuses before it starts); otherwise `workflow_finished`
 //! or `workflow_paused` does, and `message_end` only completes the text. An `error` always ends the run.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use serde_json::value::{RawValue, to_raw_value};
@@ -11,11 +12,17 @@ use serde_json::{Map, Value, json};
 
 use crate::rounds::Rounds;
 use crate::text::{Text, prefix};
-use crate::wire::{Envelope, NodeData, RunState, TextData};
+use crate::wire::{AnyEvent, Envelope, NodeData, RunState, Step, TextData, is_step};
 use crate::{Answer, Error, Event, Ids, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
 const LONGEST_ID: usize = 128;
+/// Bytes of a thought that is told while the run goes on; the last one is kept whole, since it may be the answer.
+const LONGEST_THOUGHT: usize = 64 << 10;
+/// Bytes of an event that is told as it stands.
+const LARGEST_NEWS: usize = 256 << 10;
+/// Files of one run that are remembered.
+const MOST_FILES: usize = 100;
 
 /// What has been learnt of a run so far.
 #[derive(Debug)]
@@ -77,8 +84,19 @@ impl Fold {
 
     /// Takes the data of one event; what it means goes to `out`. An error is the end of the run.
     pub(crate) fn apply(&mut self, data: &[u8], out: &mut VecDeque<Event>) -> Result<(), Error> {
-        let data = String::from_utf8_lossy(data);
-        let event: Envelope<'_> = match serde_json::from_str(&data) {
+        // Faster than the lossy way, which is taken where it must be.
+        let data = match str::from_utf8(data) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(data),
+        };
+        if is_step(data.as_bytes())
+            && let Ok(event) = serde_json::from_str::<Step<'_>>(&data)
+        {
+            self.learn(&event, out);
+            self.step(&event.event, event.data.unwrap_or_default(), out);
+            return Ok(());
+        }
+        let event: AnyEvent<'_> = match serde_json::from_str(&data) {
             Ok(event) => event,
             Err(error) => {
                 tracing::debug!(%error, "an event of Dify that is no JSON object was passed over");
@@ -86,37 +104,36 @@ impl Fold {
             }
         };
         self.learn(&event, out);
-        match event.event.as_str() {
+        match &*event.event {
             "message" if self.draft => {
                 self.draft = false;
                 let whole = event.answer.unwrap_or_default();
-                if whole != self.text.as_str() && !self.text.is_pinned() {
+                if *whole != *self.text.as_str() && !self.text.is_pinned() {
                     out.push_back(Event::Replace(self.text.replace(&whole)));
                 }
             }
             "agent_message" => {
                 self.draft = self.mode == Mode::Agent;
-                self.say(event.answer, out);
+                self.say(event.answer.as_deref(), out);
             }
-            "message" => self.say(event.answer, out),
+            "message" => self.say(event.answer.as_deref(), out),
             // Once a message owns a file, Dify may label its text deltas like this.
-            "message_file" if event.answer.is_some() => self.say(event.answer, out),
+            "message_file" if event.answer.is_some() => self.say(event.answer.as_deref(), out),
             "message_file" => self.announce(&event, &data),
-            "text_chunk" => self.say(event.data::<TextData>().text, out),
-            "message_replace" => self.overrule(event.answer, out),
-            "text_replace" => self.overrule(event.data::<TextData>().text, out),
-            "agent_thought" => self.think(event.id, event.thought, out),
-            "node_started" => out.push_back(Event::NodeStarted(event.data::<NodeData>().started())),
-            "node_finished" => {
-                out.push_back(Event::NodeFinished(event.data::<NodeData>().finished()))
-            }
-            "iteration_started" | "iteration_next" | "iteration_completed" => {
-                self.round(RoundKind::Iteration, &event, out);
-            }
-            "loop_started" | "loop_next" | "loop_completed" => {
-                self.round(RoundKind::Loop, &event, out)
-            }
-            "node_retry" => out.push_back(retry(event.data())),
+            "text_chunk" => self.say(event.data::<TextData>().text.as_deref(), out),
+            "message_replace" => self.overrule(event.answer.as_deref(), out),
+            "text_replace" => self.overrule(event.data::<TextData>().text.as_deref(), out),
+            "agent_thought" => self.think(event.id.as_deref(), event.thought.as_deref(), out),
+            // Where the name does not come first.
+            "node_started"
+            | "node_finished"
+            | "node_retry"
+            | "iteration_started"
+            | "iteration_next"
+            | "iteration_completed"
+            | "loop_started"
+            | "loop_next"
+            | "loop_completed" => self.step(&event.event, event.data(), out),
             "message_end" => {
                 self.end = Some((
                     event.metadata.unwrap_or_default(),
@@ -140,16 +157,42 @@ impl Fold {
                 let status = event.status.unwrap_or(0);
                 return Err(refusal::of_event(
                     status,
-                    event.code,
-                    event.message.unwrap_or_default(),
+                    event.code.map(Cow::into_owned),
+                    event.message.unwrap_or_default().into_owned(),
                     &self.ids,
                 ));
             }
             // Pings may carry data one day; speech is for Dify's own player and large.
             "workflow_started" | "ping" | "tts_message" | "tts_message_end" => {}
+            // A run may be far ahead of whoever reads its events, so that many of them wait.
+            name if data.len() > LARGEST_NEWS => {
+                tracing::debug!(
+                    name,
+                    bytes = data.len(),
+                    "a long event that this client has no word for was passed over"
+                );
+            }
             name => out.push_back(other(name, event.data, &data)),
         }
         Ok(())
+    }
+
+    /// An event that tells of a step.
+    fn step(&mut self, name: &str, data: NodeData, out: &mut VecDeque<Event>) {
+        let event = match name {
+            "node_started" => Event::NodeStarted(data.started()),
+            "node_finished" => Event::NodeFinished(data.finished()),
+            "node_retry" => retry(data),
+            "iteration_started" | "iteration_next" | "iteration_completed" => {
+                self.round(RoundKind::Iteration, name, data)
+            }
+            "loop_started" | "loop_next" | "loop_completed" => {
+                self.round(RoundKind::Loop, name, data)
+            }
+            // A step of a later Dify: what it tells is not known.
+            _ => return,
+        };
+        out.push_back(event);
     }
 
     /// How the run ended, as an event or `GET /workflows/run/{id}` tells it. An error is how it failed.
@@ -205,7 +248,7 @@ impl Fold {
         Ok(self.done)
     }
 
-    fn learn(&mut self, event: &Envelope<'_>, out: &mut VecDeque<Event>) {
+    fn learn<D>(&mut self, event: &Envelope<'_, D>, out: &mut VecDeque<Event>) {
         if let Some(run) = event.workflow_run_id.as_deref().filter(|id| is_id(id)) {
             self.flow = true;
             self.ids.run.get_or_insert_with(|| run.to_owned());
@@ -224,42 +267,41 @@ impl Fold {
         }
     }
 
-    fn say(&mut self, delta: Option<String>, out: &mut VecDeque<Event>) {
-        let kept = delta.and_then(|delta| self.text.push(&delta));
+    fn say(&mut self, delta: Option<&str>, out: &mut VecDeque<Event>) {
+        let kept = delta.and_then(|delta| self.text.push(delta));
         out.extend(kept.map(Event::Text));
     }
 
-    fn overrule(&mut self, text: Option<String>, out: &mut VecDeque<Event>) {
-        let kept = self.text.replace(&text.unwrap_or_default());
+    fn overrule(&mut self, text: Option<&str>, out: &mut VecDeque<Event>) {
+        let kept = self.text.replace(text.unwrap_or_default());
         self.text.pin();
         out.push_back(Event::Replace(kept));
     }
 
-    fn think(&mut self, id: Option<String>, thought: Option<String>, out: &mut VecDeque<Event>) {
-        let thought = thought.unwrap_or_default();
-        let thought = prefix(&thought, self.cap).to_owned();
-        let now = (id, thought);
+    fn think(&mut self, id: Option<&str>, thought: Option<&str>, out: &mut VecDeque<Event>) {
+        let thought = prefix(thought.unwrap_or_default(), self.cap).to_owned();
+        let now = (id.map(str::to_owned), thought);
         if now != self.thought && !now.1.is_empty() {
             self.last_thought.clone_from(&now.1);
-            out.push_back(Event::Thought(now.1.clone()));
+            out.push_back(Event::Thought(prefix(&now.1, LONGEST_THOUGHT).to_owned()));
         }
         self.thought = now;
     }
 
-    fn announce(&mut self, event: &Envelope<'_>, data: &str) {
-        if event.belongs_to.as_deref() == Some("assistant") {
+    fn announce(&mut self, event: &AnyEvent<'_>, data: &str) {
+        let room = self.files.len() < MOST_FILES && data.len() <= LARGEST_NEWS;
+        if room && event.belongs_to.as_deref() == Some("assistant") {
             self.files.extend(serde_json::from_str::<Value>(data).ok());
         }
     }
 
-    fn round(&mut self, kind: RoundKind, event: &Envelope<'_>, out: &mut VecDeque<Event>) {
-        let mut data: NodeData = event.data();
+    fn round(&mut self, kind: RoundKind, name: &str, mut data: NodeData) -> Event {
         let id = data
             .node_id
             .take()
             .filter(|id| is_id(id))
             .unwrap_or_default();
-        out.push_back(Event::Round(self.rounds.take(kind, &event.event, id, data)));
+        Event::Round(self.rounds.take(kind, name, id, data))
     }
 
     fn finish(&mut self, status: Status, state: RunState, out: &mut VecDeque<Event>) {
@@ -289,16 +331,16 @@ impl Fold {
         } else {
             self.own_files(end_files)
         };
-        let outputs = if self.mode == Mode::Workflow {
-            state.outputs.unwrap_or_default()
+        let (outputs, cut) = if self.mode == Mode::Workflow {
+            within(state.outputs.unwrap_or_default(), self.cap)
         } else {
-            Map::new()
+            (Map::new(), false)
         };
         let conversation = self.conversation.take();
         out.push_back(Event::Done(Box::new(Answer {
             status,
             text,
-            truncated,
+            truncated: truncated || cut,
             outputs,
             usage,
             conversation_restarted: self.asked.is_some()
@@ -334,6 +376,46 @@ fn flow_files(end: Vec<Value>, state: Option<Vec<Value>>) -> Vec<Value> {
     } else {
         end
     }
+}
+
+/// What of a workflow's outputs fits `room` bytes of JSON, and whether that is less than all: a text is cut, and what
+/// cannot be cut is left out.
+fn within(mut outputs: Map<String, Value>, room: usize) -> (Map<String, Value>, bool) {
+    let (mut left, mut cut) = (room, false);
+    outputs.retain(|_, value| {
+        let size = size(value);
+        if size <= left {
+            left -= size;
+            return true;
+        }
+        cut = true;
+        let Value::String(text) = value else {
+            return false;
+        };
+        // A byte of text is up to six of JSON; cut by what it takes on the whole.
+        let share = text.len() * left / size;
+        text.truncate(text.floor_char_boundary(share));
+        left = 0;
+        !text.is_empty()
+    });
+    (outputs, cut)
+}
+
+/// Bytes of a value as JSON.
+fn size(value: &Value) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, value).expect("a JSON value serialises");
+    count.0
 }
 
 fn flow_usage(state: &RunState) -> Option<Value> {

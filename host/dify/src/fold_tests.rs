@@ -346,3 +346,32 @@ fn a_loop_stopped_early_reports_the_rounds_it_made_and_not_its_maximum() {
         ]
     );
 }
+
+#[test]
+fn outputs_over_the_cap_are_cut_and_say_so() {
+    let outputs =
+        json!({"short": "fits", "long": "é".repeat(2000), "list": vec![7; 2000], "last": 1});
+    let end =
+        json!({"event": "workflow_finished", "data": {"status": "succeeded", "outputs": outputs}});
+    let answer = answer(Mode::Workflow, &[end]);
+    assert!(answer.truncated);
+    assert_eq!(answer.outputs["short"], "fits");
+    let long = answer.outputs["long"].as_str().expect("a text stays one");
+    assert!((900..1000).contains(&long.len()), "{}", long.len());
+    assert!(!answer.outputs.contains_key("list"));
+}
+
+#[test]
+fn a_step_is_the_same_wherever_its_name_stands() {
+    let first = r#"{"event":"node_finished","task_id":"t","data":{"node_id":"n","status":"failed","outputs":{"a":[1]}}}"#;
+    let last = r#"{"data":{"node_id":"n","status":"failed","outputs":{"a":[1]}},"task_id":"t","event":"node_finished"}"#;
+    let odd = r#"{"event":"node_finished","task_id":"t","data":"no object"}"#;
+    let told = |json: &str| {
+        let mut out = VecDeque::new();
+        let mut fold = Fold::new(Mode::Workflow, None, 1000);
+        fold.apply(json.as_bytes(), &mut out).expect("no end");
+        format!("{out:?}")
+    };
+    assert_eq!(told(first), told(last));
+    assert!(told(odd).contains("NodeFinished"), "{}", told(odd));
+}

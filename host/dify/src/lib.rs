@@ -5,11 +5,13 @@
 //! * [`Dify`] and [`App`]: the pool and the bulkhead that all apps share, and one app behind its key.
 //! * [`Facts`]: what `GET /info` and `GET /parameters` say of an app.
 //! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
+//! * [`Line`]: a few places and those who wait for one, which whoever shares something small may use.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
 mod answer;
 mod bulkhead;
+mod circuit;
 mod client;
 mod config;
 mod error;
@@ -17,7 +19,11 @@ mod event;
 mod facts;
 mod fold;
 mod key;
+mod line;
 mod live;
+#[cfg(feature = "measure")]
+#[doc(hidden)]
+pub mod measure;
 mod mode;
 mod refusal;
 mod request;
@@ -37,6 +43,7 @@ pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
 pub use key::{AppKey, KeyError};
+pub use line::{Full, Line, Place};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::ResponseFuture;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::bulkhead::Slot;
 use crate::fold::Fold;
-use crate::sse::Parser;
+use crate::sse::{Bounds, Parser};
 use crate::transport::chain;
 use crate::{App, Error, Event, Wait};
 
@@ -30,6 +31,8 @@ pub(crate) struct Live {
     parser: Parser,
     pub(crate) fold: Fold,
     stop: Stop,
+    /// The request's body, while it may be sent once more.
+    again: Option<Bytes>,
 }
 
 enum Source {
@@ -47,20 +50,17 @@ enum Stop {
 }
 
 impl Live {
-    pub(crate) fn new(
-        app: App,
-        user: String,
-        opening: ResponseFuture,
-        fold: Fold,
-        slot: Slot,
-    ) -> Self {
+    pub(crate) fn new(app: App, user: String, body: Bytes, fold: Fold, slot: Slot) -> Self {
+        let opening = app
+            .transport()
+            .open(app.key(), fold.mode().run_path(), body.clone());
         let config = app.config();
         let idle = if fold.mode().is_flow() {
             config.idle_flow
         } else {
             config.idle_chat
         };
-        let parser = Parser::new(config.event_cap);
+        let parser = Parser::new(Bounds::of(config));
         Self {
             source: Source::Opening(opening),
             _slot: slot,
@@ -70,22 +70,42 @@ impl Live {
             parser,
             fold,
             stop: Stop::No,
+            again: Some(body),
         }
     }
 
+    /// Waits for the answer's head as one who wants the answer.
+    pub(crate) async fn opened(&mut self) -> Result<(), Error> {
+        let head = self.head().await;
+        // A flow's stream begins at once; the other modes' head may wait for a slow model's first word.
+        if matches!(head, Err(Error::Timeout { .. })) && self.fold.mode().is_flow() {
+            self.app.transport().circuit().failed();
+        }
+        head
+    }
+
     /// Waits for the answer's head. May be cancelled and called again.
-    pub(crate) async fn head(&mut self) -> Result<(), Error> {
-        let Source::Opening(opening) = &mut self.source else {
-            return Ok(());
-        };
-        let response = timeout(self.idle, opening)
-            .await
-            .map_err(|_| silence(self.idle, &self.fold))?;
-        // From here the request is answered, or lost: there is nothing left to stop unless it is a stream.
-        self.source = Source::Closed;
+    async fn head(&mut self) -> Result<(), Error> {
         let path = self.fold.mode().run_path();
-        let response = response.map_err(|error| self.app.transport().lost(path, &error))?;
-        self.source = Source::Open(self.app.transport().stream(path, response).await?);
+        while let Source::Opening(opening) = &mut self.source {
+            let response = timeout(self.idle, opening).await;
+            let transport = self.app.transport();
+            let response = response.map_err(|_| silence(self.idle, &self.fold))?;
+            // From here the request is answered, or lost: there is nothing left to stop unless it is a stream.
+            self.source = Source::Closed;
+            let again = self.again.take();
+            self.source = match (response, again) {
+                // Nothing was sent where no connection came about.
+                (Err(error), Some(body)) if error.is_connect() => {
+                    Source::Opening(transport.open(self.app.key(), path, body))
+                }
+                (Err(error), _) => return Err(transport.lost(path, &error)),
+                (Ok(response), _) => {
+                    transport.circuit().answered();
+                    Source::Open(transport.stream(path, response).await?)
+                }
+            };
+        }
         Ok(())
     }
 
@@ -172,9 +192,9 @@ impl Live {
     }
 
     /// The data of the next event; none at the end of the stream. Every byte counts against silence, pings included.
-    async fn event(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    async fn event(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
-            if let Some(data) = self.parser.pop() {
+            if let Some(data) = self.parser.next()? {
                 return Ok(Some(data));
             }
             let Source::Open(body) = &mut self.source else {
@@ -191,8 +211,8 @@ impl Live {
                     });
                 }
                 Ok(Some(Ok(frame))) => {
-                    if let Some(bytes) = frame.data_ref() {
-                        self.parser.push(bytes)?;
+                    if let Ok(bytes) = frame.into_data() {
+                        self.parser.push(bytes);
                     }
                 }
             }
@@ -212,10 +232,18 @@ impl Live {
                 };
             }
         };
-        if let Err(error) = &state {
-            tracing::debug!(error = error.operator(), ids = %self.fold.ids(), "the state of a run could not be read");
-        }
-        if self.fold.recover(state.ok(), out)? {
+        let state = match state {
+            // What keeps the rest from being read is what the caller must know.
+            Err(error @ (Error::Unauthorized { .. } | Error::Forbidden { .. })) => {
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::debug!(error = error.operator(), ids = %self.fold.ids(), "the state of a run could not be read");
+                None
+            }
+            Ok(state) => Some(state),
+        };
+        if self.fold.recover(state, out)? {
             Ok(())
         } else {
             Err(why)

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use crate::bulkhead::Slot;
@@ -32,14 +33,11 @@ impl Run {
     pub(crate) async fn start(
         app: App,
         request: RunRequest,
-        body: Vec<u8>,
+        body: Bytes,
         slot: Slot,
     ) -> Result<Self, Error> {
-        let opening = app
-            .transport()
-            .open(app.key(), request.mode.run_path(), body);
         let fold = Fold::new(request.mode, request.conversation, app.config().answer_cap);
-        let live = Live::new(app, request.user, opening, fold, slot);
+        let live = Live::new(app, request.user, body, fold, slot);
         let mut run = Self {
             live: Some(live),
             ready: VecDeque::new(),
@@ -47,7 +45,7 @@ impl Run {
             runtime: Handle::current(),
         };
         let head = match &mut run.live {
-            Some(live) => live.head().await,
+            Some(live) => live.opened().await,
             None => Ok(()),
         };
         head.map_err(|error| run.give_up(error))?;
@@ -120,6 +118,7 @@ impl Run {
         let running = match &error {
             Error::Timeout { .. } | Error::TooLarge { .. } | Error::Incomplete { .. } => true,
             Error::Unreachable { .. }
+            | Error::Dead { .. }
             | Error::Unauthorized { .. }
             | Error::Forbidden { .. }
             | Error::AppUnavailable { .. }

@@ -2,98 +2,145 @@
 //!
 //! The type of an event stands inside its JSON, so `event:`, `id:` and `retry:` are skipped, as are comments and lines
 //! that are no SSE at all. A ping has no data and yields nothing: silence is judged on bytes, before this parser.
+//!
+//! What lies in one piece of the network's is given as a slice of it; what was cut is put together once.
 
-use std::collections::VecDeque;
+use bytes::{Buf, Bytes};
+use memchr::memchr;
 
-use crate::{Bound, Error};
+use crate::wire::is_step;
+use crate::{Bound, Config, Error};
 
 /// Takes bytes as they arrive, gives the data of whole events.
 #[derive(Debug)]
 pub(crate) struct Parser {
+    /// What came last and was not looked at yet.
+    piece: Bytes,
     /// A line that has no end yet.
     line: Vec<u8>,
     /// The `data` lines of an event that has no end yet.
-    data: Option<Vec<u8>>,
-    ready: VecDeque<Vec<u8>>,
-    cap: usize,
+    data: Option<Bytes>,
+    /// The rest of the line is passed over.
+    passing: bool,
+    bounds: Bounds,
+}
+
+/// How much is held of an unfinished event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Bytes of any event; a longer one is an error.
+    pub(crate) event: usize,
+    /// Bytes of one that may be missed; a longer one is passed over.
+    pub(crate) minor: usize,
+    /// May the event be missed whose line begins so?
+    pub(crate) is_minor: fn(&[u8]) -> bool,
+}
+
+impl Bounds {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            event: config.event_cap,
+            minor: config.step_cap,
+            is_minor: |line| line.strip_prefix(b"data:").is_some_and(is_step),
+        }
+    }
 }
 
 impl Parser {
-    /// `cap` bounds one event, and so what is held of an unfinished one.
-    pub(crate) fn new(cap: usize) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
+            piece: Bytes::new(),
             line: Vec::new(),
             data: None,
-            ready: VecDeque::new(),
-            cap,
+            passing: false,
+            bounds,
         }
     }
 
-    /// Takes the next bytes, wherever they were cut.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
-        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
-            let (head, tail) = bytes.split_at(end);
-            bytes = &tail[1..];
-            if self.line.is_empty() {
-                self.take_line(head)?;
-            } else {
-                self.keep(head)?;
-                let line = std::mem::take(&mut self.line);
-                self.take_line(&line)?;
-            }
-        }
-        self.keep(bytes)
+    /// Takes the next bytes, wherever they were cut. What came before has been given by [`Parser::next`].
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        debug_assert!(self.piece.is_empty(), "events were left behind");
+        self.piece = piece;
     }
 
     /// The data of the next whole event.
-    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
-        self.ready.pop_front()
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        while let Some(end) = memchr(b'\n', &self.piece) {
+            let rest = self.piece.split_to(end);
+            self.piece.advance(1);
+            if std::mem::take(&mut self.passing) {
+                continue;
+            }
+            let line = if self.line.is_empty() {
+                rest
+            } else {
+                self.check(self.line.len() + rest.len())?;
+                let mut line = std::mem::take(&mut self.line);
+                line.extend_from_slice(&rest);
+                line.into()
+            };
+            if let Some(event) = self.take_line(line)? {
+                return Ok(Some(event));
+            }
+        }
+        let rest = std::mem::take(&mut self.piece);
+        self.keep(&rest)?;
+        Ok(None)
     }
 
     /// What the stream's end left behind: an event whose last blank line never came is still an event.
-    pub(crate) fn finish(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn finish(&mut self) -> Option<Bytes> {
         let line = std::mem::take(&mut self.line);
-        self.take_line(&line).ok()?;
-        self.dispatch();
-        self.ready.pop_front()
+        let event = self.take_line(line.into()).ok()?;
+        event.or_else(|| self.data.take())
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.check(self.line.len() + bytes.len())?;
-        self.line.extend_from_slice(bytes);
+    fn keep(&mut self, rest: &[u8]) -> Result<(), Error> {
+        if self.passing {
+            return Ok(());
+        }
+        let length = self.line.len() + rest.len();
+        if length > self.bounds.minor && (self.bounds.is_minor)(&self.line) {
+            tracing::debug!(
+                length,
+                "a long event of Dify that tells only of a step was passed over"
+            );
+            self.line = Vec::new();
+            self.passing = true;
+            return Ok(());
+        }
+        self.check(length)?;
+        self.line.extend_from_slice(rest);
         Ok(())
     }
 
     fn check(&self, more: usize) -> Result<(), Error> {
-        if self.data.as_ref().map_or(0, Vec::len) + more > self.cap {
+        if self.data.as_ref().map_or(0, Bytes::len) + more > self.bounds.event {
             return Err(Error::TooLarge {
                 bound: Bound::Event,
-                limit: self.cap,
+                limit: self.bounds.event,
             });
         }
         Ok(())
     }
 
-    fn take_line(&mut self, line: &[u8]) -> Result<(), Error> {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            self.dispatch();
-        } else if let Some(value) = line.strip_prefix(b"data:") {
-            let value = value.strip_prefix(b" ").unwrap_or(value);
-            self.check(value.len() + 1)?;
-            match &mut self.data {
-                Some(data) => {
-                    data.push(b'\n');
-                    data.extend_from_slice(value);
-                }
-                None => self.data = Some(value.to_vec()),
-            }
+    /// Gives an event when the line is the blank one behind it.
+    fn take_line(&mut self, mut line: Bytes) -> Result<Option<Bytes>, Error> {
+        if line.last() == Some(&b'\r') {
+            line.truncate(line.len() - 1);
         }
-        Ok(())
-    }
-
-    fn dispatch(&mut self) {
-        self.ready.extend(self.data.take());
+        if line.is_empty() {
+            return Ok(self.data.take());
+        }
+        if line.starts_with(b"data:") {
+            line.advance(if line.get(5) == Some(&b' ') { 6 } else { 5 });
+            self.check(line.len() + 1)?;
+            self.data = Some(match self.data.take() {
+                Some(data) => [&data[..], b"\n", &line].concat().into(),
+                None => line,
+            });
+        }
+        Ok(None)
     }
 }
 
@@ -101,21 +148,28 @@ impl Parser {
 mod tests {
     use super::*;
 
-    fn events(stream: &[u8], chunk: usize) -> Vec<String> {
-        let mut parser = Parser::new(1000);
+    const BOUNDS: Bounds = Bounds {
+        event: 1000,
+        minor: 100,
+        is_minor: |line| line.starts_with(b"data: minor"),
+    };
+
+    fn all(stream: &[u8], chunk: usize) -> Result<Vec<String>, Error> {
+        let mut parser = Parser::new(BOUNDS);
+        let text = |event: Bytes| String::from_utf8_lossy(&event).into_owned();
         let mut events = Vec::new();
         for piece in stream.chunks(chunk) {
-            parser.push(piece).expect("within the cap");
-            while let Some(event) = parser.pop() {
-                events.push(String::from_utf8_lossy(&event).into_owned());
+            parser.push(Bytes::copy_from_slice(piece));
+            while let Some(event) = parser.next()? {
+                events.push(text(event));
             }
         }
-        events.extend(
-            parser
-                .finish()
-                .map(|event| String::from_utf8_lossy(&event).into_owned()),
-        );
-        events
+        events.extend(parser.finish().map(text));
+        Ok(events)
+    }
+
+    fn events(stream: &[u8], chunk: usize) -> Vec<String> {
+        all(stream, chunk).expect("within the cap")
     }
 
     #[test]
@@ -145,18 +199,35 @@ mod tests {
     #[test]
     fn an_event_over_the_cap_is_refused_in_one_line_or_in_many() {
         let whole = [b"data: ".as_slice(), &[b'x'; 2000]].concat();
-        assert!(Parser::new(1000).push(&whole).is_err());
-        let mut parser = Parser::new(1000);
-        let line = [b"data: ".as_slice(), &[b'x'; 90], b"\n"].concat();
-        let refused = (0..20)
-            .find_map(|_| parser.push(&line).err())
-            .expect("20 lines of 90 bytes are over 1000");
-        assert!(matches!(
-            refused,
-            Error::TooLarge {
-                bound: Bound::Event,
-                limit: 1000
+        let lines = [b"data: ".as_slice(), &[b'x'; 90], b"\n"]
+            .concat()
+            .repeat(20);
+        for stream in [whole, lines] {
+            for chunk in [7, stream.len()] {
+                let refused = all(&stream, chunk).expect_err("2000 bytes are over 1000");
+                assert!(matches!(
+                    refused,
+                    Error::TooLarge {
+                        bound: Bound::Event,
+                        limit: 1000
+                    }
+                ));
             }
-        ));
+        }
+    }
+
+    #[test]
+    fn a_long_event_that_may_be_missed_is_passed_over_and_the_next_one_is_not() {
+        let long = [
+            b"data: minor ".as_slice(),
+            &[b'x'; 5000],
+            b"\n\ndata: 2\n\n",
+        ]
+        .concat();
+        for chunk in [7, 64, 512] {
+            assert_eq!(events(&long, chunk), ["2"], "cut every {chunk} bytes");
+        }
+        let short = b"data: minor\n\n";
+        assert_eq!(events(short, 3), ["minor"]);
     }
 }

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::circuit::{Circuit, Pass};
 use crate::text::prefix;
 use crate::{AppKey, BaseError, Bound, Config, Error, Ids, Wait, config, refusal};
 
@@ -36,6 +37,7 @@ pub(crate) struct Transport {
     base: String,
     read_timeout: Duration,
     body_cap: usize,
+    circuit: Circuit,
 }
 
 /// An answer that says it is JSON.
@@ -76,6 +78,7 @@ impl Transport {
             base,
             read_timeout: config.read_timeout,
             body_cap: config.event_cap,
+            circuit: Circuit::new(config.dead_after, config.dead_pause),
         })
     }
 
@@ -83,14 +86,38 @@ impl Transport {
         format!("{}{path}", self.base)
     }
 
+    /// Refuses what would be sent to a Dify that is known to be dead.
+    pub(crate) fn refuse_while_dead(&self) -> Result<(), Error> {
+        match self.circuit.pass() {
+            Pass::Open(retry_after) => Err(Error::Dead { retry_after }),
+            Pass::Closed | Pass::Probe(_) => Ok(()),
+        }
+    }
+
+    /// The same; where it is time to try again, a read finds out whether Dify is back, since reading changes nothing.
+    pub(crate) async fn find_out(&self, key: &AppKey) -> Result<(), Error> {
+        match self.circuit.pass() {
+            Pass::Closed => Ok(()),
+            Pass::Open(retry_after) => Err(Error::Dead { retry_after }),
+            Pass::Probe(_probe) => match self.get(key, "/info").await {
+                Err(error) if is_silence(&error) => Err(error),
+                Ok(_) | Err(_) => Ok(()),
+            },
+        }
+    }
+
+    pub(crate) fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
     /// Reads JSON. Reading changes nothing, so a connection that failed is tried once more.
     pub(crate) async fn get(&self, key: &AppKey, path: &str) -> Result<Reply, Error> {
-        match self.exchange(key, Method::GET, path, Bytes::new()).await {
-            Err(Error::Unreachable { .. }) => {
-                self.exchange(key, Method::GET, path, Bytes::new()).await
-            }
-            reply => reply,
+        let mut reply = self.exchange(key, Method::GET, path, Bytes::new()).await;
+        if let Err(Error::Unreachable { .. }) = reply {
+            reply = self.exchange(key, Method::GET, path, Bytes::new()).await;
         }
+        self.note(&reply);
+        reply
     }
 
     /// Sends JSON, once.
@@ -100,12 +127,14 @@ impl Transport {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Reply, Error> {
-        self.exchange(key, Method::POST, path, body.into()).await
+        let reply = self.exchange(key, Method::POST, path, body.into()).await;
+        self.note(&reply);
+        reply
     }
 
     /// Sends a request whose answer is a stream. Its connection is not to be used again, and Dify is told so.
-    pub(crate) fn open(&self, key: &AppKey, path: &str, body: Vec<u8>) -> ResponseFuture {
-        let mut request = self.request(key, Method::POST, path, body.into());
+    pub(crate) fn open(&self, key: &AppKey, path: &str, body: Bytes) -> ResponseFuture {
+        let mut request = self.request(key, Method::POST, path, body);
         let headers = request.headers_mut();
         headers.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(CONNECTION, http::HeaderValue::from_static("close"));
@@ -128,6 +157,7 @@ impl Transport {
     pub(crate) fn lost(&self, path: &str, error: &hyper_util::client::legacy::Error) -> Error {
         let cause = chain(error);
         if error.is_connect() {
+            self.circuit.failed();
             return Error::Unreachable {
                 url: self.url(path),
                 cause,
@@ -136,6 +166,13 @@ impl Transport {
         Error::Incomplete {
             cause,
             ids: Ids::default(),
+        }
+    }
+
+    fn note<T>(&self, reply: &Result<T, Error>) {
+        match reply {
+            Err(error) if is_silence(error) => self.circuit.failed(),
+            Ok(_) | Err(_) => self.circuit.answered(),
         }
     }
 
@@ -252,6 +289,18 @@ impl Transport {
             &format!("{kind}: {}", prefix(&text, LOGGED)),
         )
     }
+}
+
+/// Did nothing come back at all?
+fn is_silence(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unreachable { .. }
+            | Error::Timeout {
+                wait: Wait::Read,
+                ..
+            }
+    )
 }
 
 fn is(headers: &HeaderMap, kind: &str) -> bool {

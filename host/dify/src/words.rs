@@ -14,6 +14,11 @@ impl Error {
             Self::Unreachable { .. } => "Dify cannot be reached right now. Try again in a minute; \
                                          if it stays so, tell the operator."
                 .to_owned(),
+            Self::Dead { retry_after } => format!(
+                "Dify has stopped answering. Nothing was started; try again in {} s, and if it \
+                 stays so, tell the operator.",
+                retry_after.as_secs()
+            ),
             Self::Timeout {
                 wait: Wait::Read,
                 after,
@@ -128,6 +133,9 @@ impl Error {
             Self::Unreachable { url, cause } => {
                 format!("no connection for {url}: {cause}; is Dify up, and the address right?")
             }
+            Self::Dead { .. } => "not sent, since Dify did not answer the last requests; is it \
+                                  up, and the address right?"
+                .to_owned(),
             Self::Timeout {
                 wait: Wait::Read,
                 after,
@@ -144,8 +152,8 @@ impl Error {
                 format!("no byte of the stream for {after:?}{ids}; is Dify's worker running?")
             }
             Self::Unauthorized { url } => format!(
-                "Dify does not know the key, asked for {url}; was it deleted there? An app with a new key \
-                 is added anew (Dify refuses a key for 60 s if it was tried before it was made)"
+                "Dify does not know the key, asked for {url}; was it deleted there? `airlock app \
+                 key` gives the app a new one (Dify refuses a key for 60 s if it was tried before it was made)"
             ),
             Self::Forbidden { message, .. } => format!("Dify forbids the app: {message}"),
             Self::AppUnavailable { message } => format!("the app cannot run: {message}"),

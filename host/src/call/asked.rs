@@ -1,14 +1,16 @@
 //! What a client asks of an app, each in an instance of its guest of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use airlock_dify::{Full, Place};
 use airlock_mcp::{
     Answers, Call, CallError, CallResult, Capabilities, Complete, Completion, Context, End,
     GetPrompt, PromptResult, Read, ReadResult, Reference,
 };
 use airlock_sandbox::{Backend, Component, wit};
 use serde_json::{Map, Value};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::CallBackend;
@@ -18,13 +20,17 @@ use crate::publish::PublishedTool;
 
 /// Bytes of a URI that a guest is asked to read.
 const MAX_URI: usize = 8 << 10;
+/// How long a call waits for a place among its app's calls.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What a client reads meanwhile.
+pub(super) const WAITING: &str = "Waiting for a free place";
 
 /// Everything that one run of a guest needs.
 struct Ready {
     component: Component,
     backend: Arc<dyn Backend>,
     cancelled: CancellationToken,
-    _slot: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Inner {
@@ -34,7 +40,7 @@ impl Inner {
         if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
             return refusal;
         }
-        let ready = match self.ready(call.context).await {
+        let ready = match self.ready(call.context).await? {
             Ok(ready) => ready,
             Err(words) => return Ok(CallResult::error(&words).into()),
         };
@@ -56,7 +62,7 @@ impl Inner {
         }
         let ready = self
             .ready(read.context)
-            .await
+            .await?
             .map_err(CallError::Internal)?;
         let request = wit::resources::ReadRequest {
             uri: read.uri,
@@ -78,7 +84,7 @@ impl Inner {
         let arguments = self.prompt_arguments(&prompt.name, prompt.arguments.get())?;
         let ready = self
             .ready(prompt.context)
-            .await
+            .await?
             .map_err(CallError::Internal)?;
         let request = wit::prompts::GetRequest {
             prompt: prompt.name,
@@ -109,7 +115,7 @@ impl Inner {
         }
         let ready = self
             .ready(complete.context)
-            .await
+            .await?
             .map_err(CallError::Internal)?;
         let request = wit::completions::CompleteRequest {
             reference: match complete.reference {
@@ -147,28 +153,34 @@ impl Inner {
         }
     }
 
-    /// A place among the app's calls, its guest, and what stands behind the guest's imports. The error is for the caller.
-    async fn ready(self: &Arc<Self>, context: Context) -> Result<Ready, String> {
-        let slot = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
-            format!(
-                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
-                self.shared.calls_per_app
-            )
-        })?;
+    /// A place among the app's calls, its guest, and what stands behind the guest's imports. The inner error is for the
+    /// caller.
+    async fn ready(self: &Arc<Self>, context: Context) -> Result<Result<Ready, String>, CallError> {
+        let waits = || context.progress.report(None, None, Some(WAITING.into()));
+        let place = self.calls.enter(Instant::now() + PATIENCE, waits);
+        let place = match self.until_over(&context.cancelled, place).await? {
+            Ok(place) => place,
+            Err(Full { retry_after }) => {
+                return Ok(Err(format!(
+                    "This app is busy: too many calls wait for it. Nothing was started; try again in {} s.",
+                    retry_after.as_secs()
+                )));
+            }
+        };
         let guests = &self.shared.guests;
         let component = guests
             .component(&self.shared.registry, self.record.guest)
             .await;
         let component = component.map_err(|error| {
             tracing::error!(app = %self.record.slug, %error, "the app's guest cannot be loaded");
-            "This tool's guest cannot be loaded. The operator of this server can find the reason in its log."
-        })?;
-        Ok(Ready {
+            "This tool's guest cannot be loaded. The operator of this server can find the reason in its log.".to_owned()
+        });
+        Ok(component.map(|component| Ready {
             component,
             cancelled: context.cancelled.clone(),
             backend: Arc::new(CallBackend::new(Arc::clone(self), context)),
-            _slot: slot,
-        })
+            _place: place,
+        }))
     }
 
     /// Texts, and all that are required.

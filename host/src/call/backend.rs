@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::asked::WAITING;
 use super::run::NewRun;
 use super::service::Inner;
 use super::translate;
@@ -68,16 +69,18 @@ impl CallBackend {
         };
         let progress = self.progress.clone();
         let guest_reports = Arc::clone(&self.guest_reports);
+        let report = move |message| {
+            if !guest_reports.load(Ordering::Relaxed) {
+                progress.report(None, None, Some(message));
+            }
+        };
+        let waits = report.clone();
         Ok(NewRun {
             service: Arc::clone(&self.service),
-            app,
+            app: app.on_wait(move || waits(WAITING.into())),
             request,
             cancelled: self.cancelled.clone(),
-            report: Box::new(move |message| {
-                if !guest_reports.load(Ordering::Relaxed) {
-                    progress.report(None, None, Some(message));
-                }
-            }),
+            report: Box::new(report),
         })
     }
 

@@ -7,8 +7,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::publish::PublishedTool;
 
-/// Bytes of one result. Clients cut far smaller ones; this keeps a guest from filling the host's memory.
-const MAX_RESULT: usize = 8 << 20;
+/// Bytes of one result: room for the largest answer of Dify's that is passed on (4 MiB), as text and as structured content.
+/// Clients cut far smaller ones; this keeps a guest from filling the host's memory.
+const MAX_RESULT: usize = 16 << 20;
 /// Bytes of the questions of one round.
 const MAX_QUESTIONS: usize = 64 << 10;
 /// Bytes of what a guest keeps while it waits for answers: the client carries it, sealed.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use airlock_dify::{Dify, Mode};
+use airlock_dify::{Dify, Line, Mode};
 use airlock_form::Form;
 use airlock_mcp::{
     About, Answer, Call, CallError, CallResult, Catalog, Changes, Complete, Completion, End,
@@ -15,7 +15,6 @@ use airlock_sandbox::{Limits, wit};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::changes::AppChanges;
@@ -39,7 +38,7 @@ pub struct Shared {
     pub changes: Arc<AppChanges>,
     /// The bounds of a call's guest.
     pub limits: Limits,
-    /// Calls of one app that may run or wait at one time.
+    /// Calls of one app that may run at one time; as many more may wait.
     pub calls_per_app: usize,
     /// The threads that do I/O: a guest's own threads must not.
     pub io: Handle,
@@ -71,8 +70,8 @@ pub(super) struct Inner {
     catalog: Catalog,
     tasks: Arc<dyn TaskStore>,
     pub(super) revoked: CancellationToken,
-    /// Outlives this state of the record: a new description frees no slots.
-    pub(super) calls: Arc<Semaphore>,
+    /// Outlives this state of the record: a new description frees no places.
+    pub(super) calls: Arc<Line>,
 }
 
 impl Service {
@@ -83,7 +82,7 @@ impl Service {
     pub fn new(
         shared: &Arc<Shared>,
         lease: &Lease,
-        calls: Option<Arc<Semaphore>>,
+        calls: Option<Arc<Line>>,
     ) -> Result<Self, Unserved> {
         let unserved = |error: &dyn std::fmt::Display| Unserved(error.to_string());
         let record = Arc::clone(&lease.app);
@@ -124,7 +123,8 @@ impl Service {
                 app: record.id.clone(),
             }),
             revoked: lease.revoked.clone(),
-            calls: calls.unwrap_or_else(|| Arc::new(Semaphore::new(shared.calls_per_app))),
+            calls: calls
+                .unwrap_or_else(|| Arc::new(Line::new(shared.calls_per_app, shared.calls_per_app))),
             record,
             shared: Arc::clone(shared),
         })))

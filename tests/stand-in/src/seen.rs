@@ -29,6 +29,10 @@ pub struct Seen {
     pub most_open: usize,
     /// Event streams whose body is open now, silent ones included.
     pub streams: usize,
+    /// Runs that go on now.
+    pub running: usize,
+    /// The most runs that went on at once.
+    pub most_running: usize,
 }
 
 /// One request.
@@ -116,6 +120,14 @@ impl Recorder {
             seen.most_open = seen.most_open.max(seen.open);
         });
         Counted(Arc::clone(self), |seen| seen.open -= 1)
+    }
+
+    /// Notes how many runs go on.
+    pub(crate) fn running(&self, runs: usize) {
+        self.0.send_modify(|seen| {
+            seen.running = runs;
+            seen.most_running = seen.most_running.max(runs);
+        });
     }
 
     /// Counts a stream for as long as the guard lives.

@@ -82,12 +82,16 @@ impl State {
             user: user.to_owned(),
             stop: stop.clone(),
         };
-        locked(&self.tasks).insert(task_id.to_owned(), task);
+        let mut tasks = locked(&self.tasks);
+        tasks.insert(task_id.to_owned(), task);
+        self.seen.running(tasks.len());
         stop
     }
 
     pub(crate) fn end(&self, task_id: &str) {
-        locked(&self.tasks).remove(task_id);
+        let mut tasks = locked(&self.tasks);
+        tasks.remove(task_id);
+        self.seen.running(tasks.len());
     }
 
     /// Stops a task of the app. The chat-like modes and chatflows obey only the user who started it; a workflow

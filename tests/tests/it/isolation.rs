@@ -303,10 +303,12 @@ async fn an_app_at_its_limit_of_calls_says_so_and_its_neighbour_is_not_asked_to_
         .expect("published");
     let held = Post::to(&url).call("wait_long", json!({})).send().await;
     let held = held.expect("an answer begins");
+    let waits = Post::to(&url).call("behave", json!({})).send().await;
+    let waits = waits.expect("an answer begins, with word that it waits");
     let (text, is_error, _) = call(&url, "behave", json!({})).await;
-    assert!(is_error && text.contains("limit of 1 call"), "{text}");
+    assert!(is_error && text.contains("try again in 5 s"), "{text}");
     neighbour(&other).await;
-    drop(held);
+    drop((held, waits));
 }
 
 #[tokio::test(flavor = "multi_thread")]

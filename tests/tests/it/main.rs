@@ -6,7 +6,7 @@ mod calls;
 mod cli;
 mod clients;
 mod conformance;
-mod dify_faults;
+mod dify;
 mod isolation;
 mod offers;
 mod refusals;
