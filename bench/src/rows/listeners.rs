@@ -49,7 +49,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         let world = World::start().await?;
         // What the first of its kind brings into memory stays there for all.
         let first = world.listener(waiting).await?;
-        let before = world.airlock.memory()?;
+        let before = world.airlock.memory()?.now;
         let mut clients = Vec::with_capacity(listeners);
         for _ in 0..listeners {
             clients.push(world.listener(waiting).await?);
@@ -57,14 +57,14 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         for client in &mut clients {
             client.sign().await?;
         }
-        let then = world.airlock.memory()?;
+        let then = world.airlock.memory()?.now;
         let mut each = Series::default();
-        each.push(then.saturating_sub(before) as f64 / 1e3 / listeners as f64);
+        each.push(then.saturating_sub(before) as f64 * 1.024 / listeners as f64);
         let each = match waiting {
             Waiting::Idle => number(each.median(), 1),
             Waiting::Session | Waiting::Subscription => GOAL.judge(&each),
         };
-        let megabytes = |bytes: u64| number(bytes as f64 / 1e6, 1);
+        let megabytes = |kibibytes: u64| number(kibibytes as f64 * 1.024 / 1e3, 1);
         table.rows.push(vec![
             what.to_owned(),
             megabytes(before),

@@ -123,20 +123,9 @@ impl Server {
         let ticks: u32 = ticks.map(str::parse::<u32>).sum::<Result<_, _>>()?;
         Ok(TICK * ticks)
     }
-
-    /// Bytes of memory that the process has resident.
-    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = std::fs::read_to_string(path).context("a server has ended")?;
-        let kibibytes = text.lines().find_map(|line| {
-            let rest = line.strip_prefix("VmRSS:")?;
-            rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-        });
-        Ok(kibibytes.context("this is no /proc/PID/status")? << 10)
-    }
 }
 
-/// KiB of memory in use.
+/// KiB of memory that a process has resident.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory {
     pub(crate) now: u64,

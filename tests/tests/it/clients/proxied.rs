@@ -122,6 +122,7 @@ async fn world(adjust: fn(&mut ServerConfig)) -> World {
             ..limits
         },
         adjust,
+        ..WorldConfig::default()
     })
     .await
     .expect("a world")
