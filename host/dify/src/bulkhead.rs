@@ -57,6 +57,18 @@ impl Bulkhead {
     pub(crate) async fn idle(&self) {
         self.all.idle(self.places).await;
     }
+
+    /// Waits in the same order, however long it takes and however many wait.
+    pub(crate) async fn wait(&self, app: Option<&Line>) -> Slot {
+        let app = match app {
+            Some(app) => Some(app.wait().await),
+            None => None,
+        };
+        Slot {
+            _all: self.all.wait().await,
+            _app: app,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub struct Config {
     pub idle_flow: Duration,
     /// The same for the other modes, which have no pings: a slow model says nothing until its first word.
     pub idle_chat: Duration,
+    /// How long a run is followed while Dify does not say how it stands. After a restart of both, Dify's takes longer.
+    pub patience: Duration,
     /// Most bytes of an answer's text that are kept; the rest is dropped and the answer marked as truncated.
     pub answer_cap: usize,
     /// Most bytes of an event that only tells of a step; a longer one is passed over unread.
@@ -56,6 +58,7 @@ impl Config {
             read_timeout: Duration::from_secs(30),
             idle_flow: Duration::from_secs(60),
             idle_chat: Duration::from_secs(300),
+            patience: Duration::from_secs(300),
             answer_cap: 4 << 20,
             step_cap: 1 << 20,
             event_cap: 8 << 20,

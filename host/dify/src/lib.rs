@@ -6,6 +6,7 @@
 //! * [`Facts`]: what `GET /info` and `GET /parameters` say of an app.
 //! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
 //! * [`Line`]: a few places and those who wait for one, which whoever shares something small may use.
+//! * [`Known`]: the names of a run, by which another process can follow it or stop it.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
@@ -18,8 +19,11 @@ mod error;
 mod event;
 mod facts;
 mod fold;
+mod follow;
+mod joined;
 mod key;
 mod line;
+mod known;
 mod live;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
@@ -44,6 +48,7 @@ pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
 pub use key::{AppKey, KeyError};
 pub use line::{Full, Line, Place};
+pub use known::{Known, Pause};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;

@@ -56,6 +56,12 @@ impl Line {
         place.map_err(|_| full)?.map(Place).map_err(|_| full)
     }
 
+    /// A place, however long that takes and however many wait.
+    pub(crate) async fn wait(&self) -> Place {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        Place(place.expect("the semaphore is never closed"))
+    }
+
     /// Waits until all of its `places` are free. Who comes later waits behind.
     pub(crate) async fn idle(&self, places: usize) {
         let all = u32::try_from(places).unwrap_or(u32::MAX);

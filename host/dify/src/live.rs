@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::ResponseFuture;
@@ -12,9 +13,10 @@ use tokio::time::timeout;
 
 use crate::bulkhead::Slot;
 use crate::fold::Fold;
+use crate::follow::Watch;
 use crate::sse::{Bounds, Parser};
 use crate::transport::chain;
-use crate::{App, Error, Event, Wait};
+use crate::{App, Error, Event, Known, Wait};
 
 /// How long a run that nobody wants any more is read on for its name, without which it cannot be stopped.
 const NAME_WAIT: Duration = Duration::from_secs(10);
@@ -23,19 +25,23 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// The fields are in the order in which they are to be dropped: first the connection, then the right to have one.
 pub(crate) struct Live {
-    source: Source,
-    _slot: Slot,
-    app: App,
-    user: String,
+    pub(crate) source: Source,
+    /// None before a run that is followed has one.
+    slot: Option<Slot>,
+    pub(crate) app: App,
+    pub(crate) user: String,
     idle: Duration,
     parser: Parser,
     pub(crate) fold: Fold,
     stop: Stop,
     /// The request's body, while it may be sent once more.
     again: Option<Bytes>,
+    /// For a run that was not started here.
+    pub(crate) watch: Option<Watch>,
 }
 
-enum Source {
+pub(crate) enum Source {
+    Unopened,
     Opening(ResponseFuture),
     Open(Incoming),
     Closed,
@@ -50,10 +56,34 @@ enum Stop {
 }
 
 impl Live {
-    pub(crate) fn new(app: App, user: String, body: Bytes, fold: Fold, slot: Slot) -> Self {
+    pub(crate) fn new(
+        app: App,
+        user: String,
+        body: Bytes,
+        fold: Fold,
+        slot: Slot,
+    ) -> Self {
+        let path = fold.mode().run_path();
         let opening = app
             .transport()
-            .open(app.key(), fold.mode().run_path(), body.clone());
+            .open(app.key(), Method::POST, path, body.clone());
+        Self {
+            again: Some(body),
+            source: Source::Opening(opening),
+            slot: Some(slot),
+            ..Self::bare(app, user, fold)
+        }
+    }
+
+    /// A run that was not started here.
+    pub(crate) fn unopened(app: App, user: String, fold: Fold, watch: Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..Self::bare(app, user, fold)
+        }
+    }
+
+    fn bare(app: App, user: String, fold: Fold) -> Self {
         let config = app.config();
         let idle = if fold.mode().is_flow() {
             config.idle_flow
@@ -62,15 +92,26 @@ impl Live {
         };
         let parser = Parser::new(Bounds::of(config));
         Self {
-            source: Source::Opening(opening),
-            _slot: slot,
+            source: Source::Unopened,
+            slot: None,
             app,
             user,
             idle,
             parser,
             fold,
             stop: Stop::No,
-            again: Some(body),
+            again: None,
+            watch: None,
+        }
+    }
+
+    pub(crate) fn known(&self) -> Option<Known> {
+        self.fold.known(&self.user)
+    }
+
+    pub(crate) async fn take_slot(&mut self) {
+        if self.slot.is_none() {
+            self.slot = Some(self.app.slot().await);
         }
     }
 
@@ -85,7 +126,7 @@ impl Live {
     }
 
     /// Waits for the answer's head. May be cancelled and called again.
-    async fn head(&mut self) -> Result<(), Error> {
+    pub(crate) async fn head(&mut self) -> Result<(), Error> {
         let path = self.fold.mode().run_path();
         while let Source::Opening(opening) = &mut self.source {
             let response = timeout(self.idle, opening).await;
@@ -97,7 +138,7 @@ impl Live {
             self.source = match (response, again) {
                 // Nothing was sent where no connection came about.
                 (Err(error), Some(body)) if error.is_connect() => {
-                    Source::Opening(transport.open(self.app.key(), path, body))
+                    Source::Opening(transport.open(self.app.key(), Method::POST, path, body))
                 }
                 (Err(error), _) => return Err(transport.lost(path, &error)),
                 (Ok(response), _) => {
@@ -111,6 +152,9 @@ impl Live {
 
     /// Reads one event and folds it. An error is the end, however it came about.
     pub(crate) async fn step(&mut self, out: &mut VecDeque<Event>) -> Result<(), Error> {
+        if let Some(at) = self.watch.as_ref().map(Watch::at) {
+            return self.follow(at, out).await;
+        }
         let data = match self.event().await {
             Ok(Some(data)) => data,
             Ok(None) => {
@@ -192,7 +236,7 @@ impl Live {
     }
 
     /// The data of the next event; none at the end of the stream. Every byte counts against silence, pings included.
-    async fn event(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn event(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(data) = self.parser.next()? {
                 return Ok(Some(data));

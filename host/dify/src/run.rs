@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::bulkhead::Slot;
 use crate::fold::Fold;
 use crate::live::Live;
-use crate::{Answer, App, Error, Event, Ids, RunRequest};
+use crate::{Answer, App, Error, Event, Ids, Known, RunRequest};
 
 /// A run in progress.
 ///
@@ -37,19 +37,22 @@ impl Run {
         slot: Slot,
     ) -> Result<Self, Error> {
         let fold = Fold::new(request.mode, request.conversation, app.config().answer_cap);
-        let live = Live::new(app, request.user, body, fold, slot);
-        let mut run = Self {
-            live: Some(live),
-            ready: VecDeque::new(),
-            ids: Ids::default(),
-            runtime: Handle::current(),
-        };
+        let mut run = Self::of(Live::new(app, request.user, body, fold, slot));
         let head = match &mut run.live {
             Some(live) => live.opened().await,
             None => Ok(()),
         };
         head.map_err(|error| run.give_up(error))?;
         Ok(run)
+    }
+
+    pub(crate) fn of(live: Live) -> Self {
+        Self {
+            live: Some(live),
+            ready: VecDeque::new(),
+            ids: Ids::default(),
+            runtime: Handle::current(),
+        }
     }
 
     /// Waits for the next event; none after [`Event::Done`] or an error. May be cancelled without losing an event.
@@ -92,6 +95,16 @@ impl Run {
         }
     }
 
+    /// Leaves the run alone instead of stopping it: it goes on in Dify, and whoever has its [`Known`] can follow it.
+    pub fn leave(mut self) {
+        self.close();
+    }
+
+    /// By what the run can be followed or stopped from elsewhere, once Dify has named it and until it has ended.
+    pub fn known(&self) -> Option<Known> {
+        self.live.as_ref()?.known()
+    }
+
     /// Dify's id of the task, once it has given one.
     pub fn task_id(&self) -> Option<&str> {
         self.ids().task.as_deref()
@@ -128,6 +141,7 @@ impl Run {
             | Error::MissingQuery
             | Error::InvalidParam { .. }
             | Error::ConversationGone { .. }
+            | Error::RunGone { .. }
             | Error::Busy { .. }
             | Error::QueueFull { .. }
             | Error::RateLimited { .. }

@@ -1,12 +1,13 @@
 //! What a client asks of an app, each in an instance of its guest of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use airlock_dify::{Full, Place};
 use airlock_mcp::{
     Answers, Call, CallError, CallResult, Capabilities, Complete, Completion, Context, End,
-    GetPrompt, PromptResult, Read, ReadResult, Reference,
+    GetPrompt, PromptResult, Read, ReadResult, Reference, Stage,
 };
 use airlock_sandbox::{Backend, Component, wit};
 use serde_json::{Map, Value};
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::CallBackend;
+use super::journal::{Journal, Left, Open};
 use super::service::Inner;
 use super::{offered, outcome};
 use crate::publish::PublishedTool;
@@ -35,13 +37,20 @@ struct Ready {
 
 impl Inner {
     pub(super) async fn call(self: Arc<Self>, call: Call) -> Result<End<CallResult>, CallError> {
+        let open = match call.task {
+            Some(task) => Some(Open::new(&self, task).await?),
+            None => None,
+        };
+        let resumed = call.task.is_some_and(|task| task.stage == Stage::Resumed);
+        let journal = open.as_ref().map(Open::journal);
         let tool = self.published.tool(&call.tool).ok_or(CallError::Unknown)?;
         let arguments = arguments(tool, call.arguments.get())?;
         if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
             return refusal;
         }
-        let ready = match self.ready(call.context).await? {
+        let ready = match self.ready(call.context, journal.cloned()).await? {
             Ok(ready) => ready,
+            Err(_) if resumed => return Err(CallError::Interrupted),
             Err(words) => return Ok(CallResult::error(&words).into()),
         };
         let request = wit::CallRequest {
@@ -52,7 +61,11 @@ impl Inner {
         };
         let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
         let running = ready.component.call(app, request, ready.backend, limits);
-        let ended = self.until_over(&ready.cancelled, running).await?;
+        let running = self.until_over(&ready.cancelled, running);
+        let ended = match journal {
+            Some(journal) => self.journaled(journal, running).await?,
+            None => running.await?,
+        };
         outcome::result(&self.record.slug, tool, ended)
     }
 
@@ -61,7 +74,7 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         let ready = self
-            .ready(read.context)
+            .ready(read.context, None)
             .await?
             .map_err(CallError::Internal)?;
         let request = wit::resources::ReadRequest {
@@ -83,7 +96,7 @@ impl Inner {
     ) -> Result<End<PromptResult>, CallError> {
         let arguments = self.prompt_arguments(&prompt.name, prompt.arguments.get())?;
         let ready = self
-            .ready(prompt.context)
+            .ready(prompt.context, None)
             .await?
             .map_err(CallError::Internal)?;
         let request = wit::prompts::GetRequest {
@@ -114,7 +127,7 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         let ready = self
-            .ready(complete.context)
+            .ready(complete.context, None)
             .await?
             .map_err(CallError::Internal)?;
         let request = wit::completions::CompleteRequest {
@@ -153,9 +166,37 @@ impl Inner {
         }
     }
 
+    /// The same for a call that keeps a journal: it ends where its runs are lost, and one that can go on in the next process
+    /// leaves them to it.
+    async fn journaled<T>(
+        &self,
+        journal: &Journal,
+        running: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let mut running = pin!(running);
+        let ended = tokio::select! {
+            biased;
+            () = journal.interrupted().cancelled() => Err(CallError::Interrupted),
+            () = self.shared.ending.cancelled() => match journal.leave().await {
+                Left::GoesOn => Err(CallError::Suspended),
+                Left::Lost => Err(CallError::Interrupted),
+                Left::NoTask => running.await,
+            },
+            ended = &mut running => ended,
+        };
+        if journal.interrupted().is_cancelled() {
+            return Err(CallError::Interrupted);
+        }
+        ended
+    }
+
     /// A place among the app's calls, its guest, and what stands behind the guest's imports. The inner error is for the
     /// caller.
-    async fn ready(self: &Arc<Self>, context: Context) -> Result<Result<Ready, String>, CallError> {
+    async fn ready(
+        self: &Arc<Self>,
+        context: Context,
+        journal: Option<Arc<Journal>>,
+    ) -> Result<Result<Ready, String>, CallError> {
         let waits = || context.progress.report(None, None, Some(WAITING.into()));
         let place = self.calls.enter(Instant::now() + PATIENCE, waits);
         let place = match self.until_over(&context.cancelled, place).await? {
@@ -178,7 +219,7 @@ impl Inner {
         Ok(component.map(|component| Ready {
             component,
             cancelled: context.cancelled.clone(),
-            backend: Arc::new(CallBackend::new(Arc::clone(self), context)),
+            backend: Arc::new(CallBackend::new(Arc::clone(self), context, journal)),
             _place: place,
         }))
     }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::asked::WAITING;
+use super::journal::Journal;
 use super::run::NewRun;
 use super::service::Inner;
 use super::translate;
@@ -25,7 +26,7 @@ const MAX_URI: usize = 2 << 10;
 
 /// Runs of the app that one call may start. A guest that asks an app a few times is useful; one that asks for ever keeps
 /// Dify busy until its deadline.
-const RUNS: usize = 32;
+const RUNS: usize = airlock_registry::bounds::MAX_TASK_RUNS;
 
 /// One call's way to its own Dify app and to its own client.
 pub(super) struct CallBackend {
@@ -39,11 +40,18 @@ pub(super) struct CallBackend {
     /// From a guest's first word on, progress is the guest's.
     guest_reports: Arc<AtomicBool>,
     runs: AtomicUsize,
+    /// Of a call that is a task, or may become one.
+    journal: Option<Arc<Journal>>,
 }
 
 impl CallBackend {
-    pub(super) fn new(service: Arc<Inner>, context: Context) -> Self {
+    pub(super) fn new(
+        service: Arc<Inner>,
+        context: Context,
+        journal: Option<Arc<Journal>>,
+    ) -> Self {
         Self {
+            journal,
             deadline: Instant::now() + service.shared.limits.deadline,
             service,
             client: context.client,
@@ -79,6 +87,7 @@ impl CallBackend {
             service: Arc::clone(&self.service),
             app: app.on_wait(move || waits(WAITING.into())),
             request,
+            journal: self.journal.clone(),
             cancelled: self.cancelled.clone(),
             report: Box::new(report),
         })

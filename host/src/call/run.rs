@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use airlock_dify::{Answer, App, Error, Event, RunRequest};
+use airlock_dify::{Answer, App, Error, Event, Pause, RunRequest};
 use airlock_sandbox::{BoxFuture, Run, wit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::journal::{Journal, Step};
 use super::service::Inner;
 use super::translate;
 
@@ -18,6 +19,8 @@ pub(super) struct NewRun {
     pub(super) service: Arc<Inner>,
     pub(super) app: App,
     pub(super) request: RunRequest,
+    /// Of a call that is a task, or may become one.
+    pub(super) journal: Option<Arc<Journal>>,
     pub(super) cancelled: CancellationToken,
     /// Takes what Dify's events are worth to the person who waits.
     pub(super) report: Box<dyn Fn(String) + Send>,
@@ -27,19 +30,8 @@ impl NewRun {
     /// Runs the app to its end: no event crosses to the guest's threads. Dropping the future stops the run.
     pub(super) async fn to_its_end(self) -> Result<wit::Answer, wit::Error> {
         let service = Arc::clone(&self.service);
-        let (mut answer_to, answer) = oneshot::channel();
-        service.shared.io.clone().spawn(async move {
-            let service = Arc::clone(&self.service);
-            let cancelled = self.cancelled.clone();
-            let ended = tokio::select! {
-                biased;
-                () = over(&cancelled, &service) => return,
-                () = answer_to.closed() => return,
-                ended = self.answer() => ended,
-            };
-            // The guest may be gone; then nobody wants to know.
-            let _ = answer_to.send(ended);
-        });
+        let (answer_to, answer) = oneshot::channel();
+        service.shared.io.spawn(self.answer(answer_to));
         match answer.await {
             Ok(Ok(answer)) => Ok(translate::answer(*answer, &service)),
             Ok(Err(error)) => Err(failed(&service, &error)),
@@ -47,23 +39,33 @@ impl NewRun {
         }
     }
 
-    async fn answer(self) -> Result<Box<Answer>, Error> {
-        let mut messages = translate::Messages::default();
-        let mut run = self.app.run(self.request).await?;
+    /// Runs on the host's threads until the run or the guest's end is over.
+    async fn answer(self, mut answer_to: oneshot::Sender<Result<Box<Answer>, Error>>) {
+        let (service, cancelled) = (self.service, self.cancelled);
+        let begun = tokio::select! {
+            biased;
+            () = over(&cancelled, &service) => return,
+            () = answer_to.closed() => return,
+            begun = Begun::new(&self.app, self.request, self.journal, self.report) => begun,
+        };
+        // The guest may be gone when it comes to an end; then nobody wants to know.
+        let mut begun = match begun {
+            Some(Ok(begun)) => begun,
+            Some(Err(error)) => return drop(answer_to.send(Err(error))),
+            None => return,
+        };
         loop {
-            match run.next().await? {
-                Some(Event::Done(answer)) => return Ok(answer),
-                Some(event) => {
-                    if let Some(message) = messages.of(&event) {
-                        (self.report)(message);
-                    }
-                }
-                None => {
-                    return Err(Error::Incomplete {
-                        cause: "the run ended without a last event".to_owned(),
-                        ids: run.ids().clone(),
-                    });
-                }
+            let event = tokio::select! {
+                biased;
+                () = over(&cancelled, &service) => return begun.let_go(),
+                () = answer_to.closed() => return begun.let_go(),
+                event = begun.run.next() => event,
+            };
+            match begun.note(event).await {
+                Some(Ok(Event::Done(answer))) => return drop(answer_to.send(Ok(answer))),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return drop(answer_to.send(Err(error))),
+                None => return,
             }
         }
     }
@@ -74,18 +76,8 @@ impl NewRun {
         let (events_to, events) = mpsc::channel(WAITING);
         let (started_to, started) = oneshot::channel();
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        service.shared.io.clone().spawn(async move {
-            let service = Arc::clone(&self.service);
-            let cancelled = self.cancelled.clone();
-            let gone = events_to.clone();
-            tokio::select! {
-                biased;
-                () = over(&cancelled, &service) => {}
-                () = gone.closed() => {}
-                () = self.drive(started_to, events_to, stopped) => {}
-            }
-        });
+        let driven = self.drive(started_to, events_to, stop.clone());
+        service.shared.io.spawn(driven);
         match started.await {
             Ok(Ok(())) => Ok(CallRun {
                 service,
@@ -98,42 +90,161 @@ impl NewRun {
         }
     }
 
+    /// As [`NewRun::answer`].
     async fn drive(
         self,
         started: oneshot::Sender<Result<(), Error>>,
         events: mpsc::Sender<Result<Event, Error>>,
         stop: CancellationToken,
     ) {
-        let mut messages = translate::Messages::default();
-        let run = self.app.run(self.request).await;
-        let (mut run, begun) = match run {
-            Ok(run) => (Some(run), Ok(())),
-            Err(error) => (None, Err(error)),
+        let (service, cancelled) = (self.service, self.cancelled);
+        let begun = tokio::select! {
+            biased;
+            () = over(&cancelled, &service) => return,
+            () = events.closed() => return,
+            begun = Begun::new(&self.app, self.request, self.journal, self.report) => begun,
         };
-        // The guest may be gone; then nobody wants to know.
-        let _ = started.send(begun);
+        let mut begun = match begun {
+            Some(Ok(begun)) => begun,
+            Some(Err(error)) => return drop(started.send(Err(error))),
+            None => return,
+        };
+        let _ = started.send(Ok(()));
         let mut stopped = false;
-        while let Some(run) = &mut run {
+        loop {
             let event = tokio::select! {
                 biased;
+                () = over(&cancelled, &service) => return begun.let_go(),
+                () = events.closed() => return begun.let_go(),
                 () = stop.cancelled(), if !stopped => {
                     stopped = true;
-                    run.stop().await;
+                    begun.run.stop().await;
                     continue;
                 }
-                event = run.next() => event,
+                event = begun.run.next() => event,
             };
-            let Some(event) = event.transpose() else {
+            let Some(event) = begun.note(event).await else {
                 return;
             };
-            if let Some(message) = event.as_ref().ok().and_then(|event| messages.of(event)) {
-                (self.report)(message);
-            }
             let last = matches!(event, Err(_) | Ok(Event::Done(_)));
             if events.send(event).await.is_err() || last {
-                return;
+                return begun.let_go();
             }
         }
+    }
+}
+
+/// A run that Dify has.
+struct Begun {
+    run: airlock_dify::Run,
+    noted: Option<Noted>,
+    messages: translate::Messages,
+    report: Box<dyn Fn(String) + Send>,
+}
+
+/// A run of a call that keeps a journal.
+struct Noted {
+    journal: Arc<Journal>,
+    /// Where to write down its names once Dify gives them; none of a run that an earlier process has started.
+    place: Option<usize>,
+    followed: bool,
+}
+
+impl Begun {
+    /// Starts the run, or finds the one that the call has started before. `None` where it must not be started.
+    async fn new(
+        app: &App,
+        request: RunRequest,
+        journal: Option<Arc<Journal>>,
+        report: Box<dyn Fn(String) + Send>,
+    ) -> Option<Result<Self, Error>> {
+        let begun = |(run, noted)| Self {
+            run,
+            noted,
+            messages: translate::Messages::default(),
+            report,
+        };
+        let Some(journal) = journal else {
+            return Some(app.run(request).await.map(|run| begun((run, None))));
+        };
+        // Inputs that do not fit are refused before anything is written down.
+        if let Err(error) = request.body() {
+            return Some(Err(error));
+        }
+        let step = match journal.next(&request).await {
+            Ok(step) => step,
+            Err(why) => {
+                tracing::warn!(%why, "a task's run was not started");
+                return None;
+            }
+        };
+        let (run, place) = match step {
+            Step::Follow(known) => (app.follow(&known, Pause::Ends), None),
+            Step::Start(place) => match app.run(request).await {
+                Ok(run) => (run, Some(place)),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let noted = Noted {
+            journal,
+            followed: place.is_none(),
+            place,
+        };
+        Some(Ok(begun((run, Some(noted)))))
+    }
+
+    /// Notes what came: for the journal, and for the person who waits. None where nothing more comes, or the run is lost
+    /// and its call interrupted.
+    async fn note(
+        &mut self,
+        event: Result<Option<Event>, Error>,
+    ) -> Option<Result<Event, Error>> {
+        let event = event.transpose()?;
+        if let Some(noted) = &mut self.noted {
+            noted.name(&self.run).await;
+        }
+        match &event {
+            Ok(event) => {
+                if let Some(message) = self.messages.of(event) {
+                    (self.report)(message);
+                }
+            }
+            Err(error) => {
+                if let Some(noted) = self.noted.as_ref().filter(|noted| noted.lost(error)) {
+                    tracing::warn!(error = %error.operator(), "a task's run is lost");
+                    noted.journal.interrupt();
+                    return None;
+                }
+            }
+        }
+        Some(event)
+    }
+
+    /// Stops the run, if it is not over, unless the next process goes on with its call.
+    fn let_go(self) {
+        if self.noted.is_some_and(|noted| noted.journal.is_left()) {
+            self.run.leave();
+        }
+    }
+}
+
+impl Noted {
+    async fn name(&mut self, run: &airlock_dify::Run) {
+        if let Some(place) = self.place
+            && let Some(known) = run.known()
+        {
+            self.place = None;
+            self.journal.name(place, known).await;
+        }
+    }
+
+    /// Is the run lost, and not just ended badly?
+    fn lost(&self, error: &Error) -> bool {
+        let own = matches!(
+            error,
+            Error::RunFailed { .. } | Error::Stopped { .. } | Error::Provider { .. }
+        );
+        self.followed && !own
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Seen {
     pub most_open: usize,
     /// Event streams whose body is open now, silent ones included.
     pub streams: usize,
-    /// Runs that go on now.
+    /// Runs that go on now, whether anybody reads them or not.
     pub running: usize,
     /// The most runs that went on at once.
     pub most_running: usize,
@@ -122,12 +122,13 @@ impl Recorder {
         Counted(Arc::clone(self), |seen| seen.open -= 1)
     }
 
-    /// Notes how many runs go on.
-    pub(crate) fn running(&self, runs: usize) {
+    /// Counts a run for as long as the guard lives.
+    pub(crate) fn run(self: &Arc<Self>) -> Counted {
         self.0.send_modify(|seen| {
-            seen.running = runs;
-            seen.most_running = seen.most_running.max(runs);
+            seen.running += 1;
+            seen.most_running = seen.most_running.max(seen.running);
         });
+        Counted(Arc::clone(self), |seen| seen.running -= 1)
     }
 
     /// Counts a stream for as long as the guard lives.

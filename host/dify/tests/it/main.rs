@@ -3,6 +3,7 @@
 
 mod capacity;
 mod dead;
+mod follow;
 mod leaving;
 mod network;
 mod reading;
