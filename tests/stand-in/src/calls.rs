@@ -151,6 +151,25 @@ pub(crate) async fn run(
     }
 }
 
+/// Follows a run that was begun before. The query names the user, as in Dify; who it is not for hears that it is unknown.
+pub(crate) fn follow(
+    state: &Arc<State>,
+    app: &App,
+    id: &str,
+    query: &str,
+) -> Result<Answer, Refusal> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let user = pairs.find(|(name, _)| *name == "user");
+    let (_, user) = user.ok_or_else(|| Refusal::invalid("Arg user must be provided."))?;
+    let found = state.find_run(id, app.sample, user).ok_or_else(|| {
+        let message = "Workflow run not found";
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", message)
+    })?;
+    let (out, events) = stream::channel(state.seen.stream());
+    spawn(state, drive::follow(Arc::clone(state), found, out));
+    Ok(answer::events(StatusCode::OK, stream::CONTENT_TYPE, events))
+}
+
 /// Runs a stream to its end or to the end of the stand-in, whichever comes first.
 fn spawn(state: &State, stream: impl Future<Output = ()> + Send + 'static) {
     let shutdown = state.shutdown.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::answer::{Answer, Refusal};
 use crate::apps::{self, Mode};
@@ -13,7 +13,7 @@ use crate::ending::Ending;
 use crate::ids;
 use crate::python;
 use crate::run::{Call, Halt, Run};
-use crate::state::State;
+use crate::state::{Found, State};
 use crate::stream;
 
 /// Streams a run to its end. It is a task of its own, as a client that leaves does not end it.
@@ -79,6 +79,43 @@ pub(crate) async fn refuse(mode: Mode, message: &str, out: mpsc::Sender<Bytes>) 
     }
 }
 
+/// Streams a run to one who follows it: what comes from now on, or how it ended. One that waits for a person says nothing.
+pub(crate) async fn follow(state: Arc<State>, run: Found, out: mpsc::Sender<Bytes>) {
+    // A client that has left is noticed by whoever sends or waits next.
+    let _ = out.send(stream::PING).await;
+    match run {
+        Found::Running(mut live) => loop {
+            match live.recv().await {
+                Ok(chunk) => {
+                    if out.send(chunk).await.is_err() {
+                        return;
+                    }
+                }
+                // Dify's events reach a reader at most once.
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        },
+        Found::Resting(detail) if detail["status"] == "paused" => {
+            let mut ping = tokio::time::interval(state.options.ping_every);
+            ping.tick().await;
+            while out.send(stream::PING).await.is_ok() {
+                tokio::select! {
+                    () = out.closed() => return,
+                    _ = ping.tick() => {}
+                }
+            }
+        }
+        Found::Resting(detail) => {
+            let event = json!({
+                "event": "workflow_finished", "workflow_run_id": detail["id"], "task_id": detail["id"], "data": detail,
+            });
+            let _ = out.send(stream::event(&event)).await;
+            let _ = tokio::time::timeout(state.options.eof_lag, out.closed()).await;
+        }
+    }
+}
+
 /// Streams what a test has prepared.
 pub(crate) async fn canned(canned: Canned, out: mpsc::Sender<Bytes>) {
     for chunk in canned.chunks {
@@ -102,11 +139,11 @@ async fn ping(mode: Mode, out: &mpsc::Sender<Bytes>) {
 async fn play(run: &mut Run) -> Result<Value, Halt> {
     if run.sample.mode().is_flow() {
         let inputs = system_inputs(run);
-        run.state.note_run(
-            &run.run_id,
-            run.sample,
-            detail(run, &inputs, "running", &json!({}), &Value::Null),
-        );
+        let detail_now = detail(run, &inputs, "running", &json!({}), &Value::Null);
+        let live = run
+            .state
+            .open_run(&run.run_id, run.sample, &run.user, detail_now);
+        run.live = Some(live);
         let started = json!({
             "id": run.run_id, "workflow_id": run.state.app(run.sample).workflow_id, "inputs": inputs,
             "created_at": run.created_at, "reason": "initial",
@@ -118,7 +155,7 @@ async fn play(run: &mut Run) -> Result<Value, Halt> {
         run.state.end(&run.task_id);
         let ending = Ending::of(run, &result);
         let detail = detail(run, &inputs, ending.status, &ending.outputs, &ending.error);
-        run.state.note_run(&run.run_id, run.sample, detail);
+        run.state.close_run(&run.run_id, detail);
         result
     } else {
         let result = apps::play(run).await;

@@ -27,6 +27,7 @@ enum Endpoint<'a> {
     Run(Door),
     Stop(Door, &'a str),
     RunDetail(&'a str),
+    Events(&'a str),
 }
 
 impl<'a> Endpoint<'a> {
@@ -44,15 +45,19 @@ impl<'a> Endpoint<'a> {
             ["completion-messages", task, "stop"] => Some(Self::Stop(Door::Completion, task)),
             ["workflows", "tasks", task, "stop"] => Some(Self::Stop(Door::Workflow, task)),
             ["workflows", "run", id] => Some(Self::RunDetail(id)),
+            ["workflow", id, "events"] => Some(Self::Events(id)),
             _ => None,
         }
     }
 
     fn method(&self) -> Method {
         match self {
-            Self::Info | Self::Parameters | Self::Meta | Self::Site | Self::RunDetail(_) => {
-                Method::GET
-            }
+            Self::Info
+            | Self::Parameters
+            | Self::Meta
+            | Self::Site
+            | Self::RunDetail(_)
+            | Self::Events(_) => Method::GET,
             Self::Run(_) | Self::Stop(..) => Method::POST,
         }
     }
@@ -82,7 +87,9 @@ pub(crate) async fn answer(state: Arc<State>, request: http::Request<Incoming>) 
         let health = json!({"pid": std::process::id(), "status": "ok", "version": answer::VERSION});
         return answer::json(StatusCode::OK, &health);
     }
-    let Some(endpoint) = Endpoint::of(path) else {
+    let known =
+        |endpoint: &Endpoint<'_>| state.options.events || !matches!(endpoint, Endpoint::Events(_));
+    let Some(endpoint) = Endpoint::of(path).filter(known) else {
         return answer::not_found_page();
     };
     if endpoint.method() != head.method {
@@ -172,6 +179,10 @@ async fn serve(
                 effective,
             });
             ok(&json!({"result": "success"}))
+        }
+        Endpoint::Events(id) => {
+            let query = asked.head.uri.query().unwrap_or_default();
+            calls::follow(state, app, id, query)
         }
         Endpoint::RunDetail(id) => match state.run_detail(id, app.sample) {
             Some(detail) => ok(&detail),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +72,8 @@ pub(crate) struct Run {
     /// Nodes that failed or took a fail-branch.
     pub(crate) exceptions: u32,
     out: Option<mpsc::Sender<Bytes>>,
+    /// For those who follow the run of a flow.
+    pub(crate) live: Option<broadcast::Sender<Bytes>>,
     stop: CancellationToken,
     next_ping: Instant,
 }
@@ -101,6 +103,7 @@ impl Run {
             nodes: 0,
             exceptions: 0,
             out,
+            live: None,
             next_ping: began + state.options.ping_every,
             state,
         }
@@ -229,7 +232,7 @@ impl Run {
     }
 
     async fn event(&mut self, mut head: Map<String, Value>, rest: Value) {
-        if self.out.is_none() {
+        if self.out.is_none() && self.live.is_none() {
             return;
         }
         if let Value::Object(rest) = rest {
@@ -240,9 +243,20 @@ impl Run {
 
     /// Sends bytes while somebody listens. A run whose client has left goes on, as it does in Dify.
     pub(crate) async fn send(&mut self, chunk: Bytes) {
-        if let Some(out) = &self.out
-            && out.send(chunk).await.is_err()
-        {
+        if let Some(live) = &self.live {
+            // Nobody need follow it.
+            let _ = live.send(chunk.clone());
+        }
+        let Some(out) = &self.out else { return };
+        let gone = if self.sample.mode().is_flow() {
+            matches!(
+                out.try_send(chunk),
+                Err(mpsc::error::TrySendError::Closed(_))
+            )
+        } else {
+            out.send(chunk).await.is_err()
+        };
+        if gone {
             self.out = None;
         }
     }

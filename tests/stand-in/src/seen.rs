@@ -29,6 +29,8 @@ pub struct Seen {
     pub most_open: usize,
     /// Event streams whose body is open now, silent ones included.
     pub streams: usize,
+    /// Runs that go on now, whether anybody reads them or not.
+    pub runs: usize,
 }
 
 /// One request.
@@ -116,6 +118,12 @@ impl Recorder {
             seen.most_open = seen.most_open.max(seen.open);
         });
         Counted(Arc::clone(self), |seen| seen.open -= 1)
+    }
+
+    /// Counts a run for as long as the guard lives.
+    pub(crate) fn run(self: &Arc<Self>) -> Counted {
+        self.0.send_modify(|seen| seen.runs += 1);
+        Counted(Arc::clone(self), |seen| seen.runs -= 1)
     }
 
     /// Counts a stream for as long as the guard lives.

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::apps::SampleApp;
@@ -11,7 +13,8 @@ use crate::behaviour::Behaviour;
 use crate::form::Form;
 use crate::ids;
 use crate::options::Options;
-use crate::seen::Recorder;
+use crate::seen::{Counted, Recorder};
+use crate::stream;
 
 /// Conversations and runs that are remembered; the oldest are forgotten.
 const REMEMBERED: usize = 1_000;
@@ -25,7 +28,7 @@ pub(crate) struct State {
     pub(crate) shutdown: CancellationToken,
     tasks: Mutex<HashMap<String, Task>>,
     conversations: Mutex<Shelf<Conversation>>,
-    runs: Mutex<Shelf<(SampleApp, Value)>>,
+    runs: Mutex<Shelf<Kept>>,
 }
 
 /// One app as it is served.
@@ -43,6 +46,23 @@ struct Task {
     app: SampleApp,
     user: String,
     stop: CancellationToken,
+    _runs: Counted,
+}
+
+/// A flow's run, which Dify keeps.
+struct Kept {
+    app: SampleApp,
+    user: String,
+    detail: Value,
+    /// What it says, for as long as it runs.
+    live: Option<broadcast::Sender<Bytes>>,
+}
+
+/// How a run is found by one who wants to follow it.
+pub(crate) enum Found {
+    Running(broadcast::Receiver<Bytes>),
+    /// Paused or over: its detail.
+    Resting(Value),
 }
 
 struct Conversation {
@@ -81,13 +101,16 @@ impl State {
             app,
             user: user.to_owned(),
             stop: stop.clone(),
+            _runs: self.seen.run(),
         };
         locked(&self.tasks).insert(task_id.to_owned(), task);
         stop
     }
 
     pub(crate) fn end(&self, task_id: &str) {
-        locked(&self.tasks).remove(task_id);
+        // Whoever hears of its end must find the lock free.
+        let ended = locked(&self.tasks).remove(task_id);
+        drop(ended);
     }
 
     /// Stops a task of the app. The chat-like modes and chatflows obey only the user who started it; a workflow
@@ -134,15 +157,48 @@ impl State {
         found.is_some_and(|conversation| conversation.app == app && conversation.user == user)
     }
 
-    /// Notes what run detail shows from now on.
-    pub(crate) fn note_run(&self, id: &str, app: SampleApp, detail: Value) {
-        locked(&self.runs).put(id.to_owned(), (app, detail));
+    /// Keeps a run that begins; what is said into the sender reaches those who follow it.
+    pub(crate) fn open_run(
+        &self,
+        id: &str,
+        app: SampleApp,
+        user: &str,
+        detail: Value,
+    ) -> broadcast::Sender<Bytes> {
+        let (live, _) = broadcast::channel(stream::WAITING);
+        let kept = Kept {
+            app,
+            user: user.to_owned(),
+            detail,
+            live: Some(live.clone()),
+        };
+        locked(&self.runs).put(id.to_owned(), kept);
+        live
+    }
+
+    /// Notes what run detail shows of a run that runs no more.
+    pub(crate) fn close_run(&self, id: &str, detail: Value) {
+        if let Some(kept) = locked(&self.runs).items.get_mut(id) {
+            kept.detail = detail;
+            kept.live = None;
+        }
     }
 
     pub(crate) fn run_detail(&self, id: &str, app: SampleApp) -> Option<Value> {
         let runs = locked(&self.runs);
-        let found = runs.items.get(id).filter(|(owner, _)| *owner == app);
-        found.map(|(_, detail)| detail.clone())
+        let found = runs.items.get(id).filter(|kept| kept.app == app);
+        found.map(|kept| kept.detail.clone())
+    }
+
+    /// The run, for its own user alone.
+    pub(crate) fn find_run(&self, id: &str, app: SampleApp, user: &str) -> Option<Found> {
+        let runs = locked(&self.runs);
+        let found = runs.items.get(id);
+        let kept = found.filter(|kept| kept.app == app && kept.user == user)?;
+        Some(match &kept.live {
+            Some(live) => Found::Running(live.subscribe()),
+            None => Found::Resting(kept.detail.clone()),
+        })
     }
 }
 

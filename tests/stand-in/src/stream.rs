@@ -21,8 +21,9 @@ pub(crate) const PING: Bytes = Bytes::from_static(b"event: ping\n\n");
 /// How long Dify leaves a stream open on which nothing comes.
 pub(crate) const SILENCE: Duration = Duration::from_secs(300);
 
-/// Chunks that wait for the connection; a slow reader then holds up its run.
-const WAITING: usize = 16;
+/// Chunks that wait for the connection. A slow reader holds up the run of a chat-like mode, which lives in the process that
+/// answers; that of a flow lives in a worker, and the reader loses what comes while its queue is full.
+pub(crate) const WAITING: usize = 4_096;
 
 /// The body: what [`channel`]'s sender is given, until the sender is dropped.
 pub(crate) struct Events {

@@ -3,6 +3,7 @@
 
 mod client;
 mod faults;
+mod following;
 mod refusals;
 mod shapes;
 
