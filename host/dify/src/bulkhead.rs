@@ -86,7 +86,8 @@ impl Bulkhead {
         })
     }
 
-    async fn wait(&self, app: Option<&Arc<Semaphore>>) -> Slot {
+    /// Waits in the same order, however long it takes and however many wait.
+    pub(crate) async fn wait(&self, app: Option<&Arc<Semaphore>>) -> Slot {
         const OPEN: &str = "the bulkhead's semaphores are never closed";
         let app = match app {
             Some(app) => Some(app.clone().acquire_owned().await.expect(OPEN)),

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
-use crate::bulkhead::Bulkhead;
+use crate::bulkhead::{Bulkhead, Slot};
+use crate::live::Live;
 use crate::transport::Transport;
 use crate::wire::RunState;
-use crate::{AppKey, BaseError, Config, Error, Facts, Run, RunRequest};
+use crate::{AppKey, BaseError, Config, Error, Facts, Known, Pause, Run, RunRequest, facts};
 
 /// One Dify: the connections and the bulkhead that all its apps share. Cheap to clone.
 #[derive(Clone)]
@@ -86,6 +87,25 @@ impl App {
         let body = request.body()?;
         let slot = self.dify.0.bulkhead.enter(Some(&self.share)).await?;
         Run::start(self.clone(), request, body, slot).await
+    }
+
+    /// Goes on with a run that Dify already has, of a mode whose runs [can be followed](Known::can_be_followed): its events
+    /// from now on, and its end, whenever that was. What it had said before is not told again; the answer is whole.
+    ///
+    /// Nothing is sent before the first [`Run::next`], which waits for a slot however long that takes: Dify is at work on
+    /// this run already. Dropped, it is stopped like any [`Run`].
+    pub fn follow(&self, known: &Known, pause: Pause) -> Run {
+        Run::of(Live::join(self.clone(), known, pause))
+    }
+
+    /// A slot for a run that Dify already has.
+    pub(crate) async fn slot(&self) -> Slot {
+        self.dify.0.bulkhead.wait(Some(&self.share)).await
+    }
+
+    /// Does its moderation look at what it says?
+    pub(crate) async fn moderates_answers(&self) -> Result<bool, Error> {
+        facts::moderates_answers(self.transport(), &self.key).await
     }
 
     /// How a workflow's or chatflow's run stands.

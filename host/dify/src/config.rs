@@ -26,6 +26,8 @@ pub struct Config {
     pub idle_flow: Duration,
     /// The same for the other modes, which have no pings: a slow model says nothing until its first word.
     pub idle_chat: Duration,
+    /// How long a run is followed while Dify does not say how it stands. After a restart of both, Dify's takes longer.
+    pub patience: Duration,
     /// Most bytes of an answer's text that are kept; the rest is dropped and the answer marked as truncated.
     pub answer_cap: usize,
     /// Most bytes of one event, or of one JSON body. Dify echoes whole values in every node event.
@@ -45,6 +47,7 @@ impl Config {
             read_timeout: Duration::from_secs(30),
             idle_flow: Duration::from_secs(60),
             idle_chat: Duration::from_secs(300),
+            patience: Duration::from_secs(300),
             answer_cap: 4 << 20,
             event_cap: 8 << 20,
         }

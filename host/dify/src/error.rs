@@ -68,6 +68,11 @@ pub enum Error {
         /// Dify's sentence, for the log.
         message: String,
     },
+    /// Dify does not know the run, or it is another user's.
+    RunGone {
+        /// Dify's sentence, for the log.
+        message: String,
+    },
     /// Dify runs as many requests of this app at once as it is set to allow.
     Busy {
         /// When to come back.
@@ -196,7 +201,7 @@ impl Error {
         match self {
             Self::Unauthorized { .. } => 401,
             Self::Forbidden { .. } => 403,
-            Self::ConversationGone { .. } => 404,
+            Self::ConversationGone { .. } | Self::RunGone { .. } => 404,
             Self::RateLimited { .. } | Self::Busy { .. } => 429,
             Self::AppUnavailable { .. }
             | Self::NotPublished
@@ -236,6 +241,7 @@ impl Error {
             Self::WrongMode { code } | Self::InvalidParam { code, .. } => code,
             Self::InvalidInputs(_) | Self::MissingQuery => "invalid_param",
             Self::ConversationGone { .. } => "conversation_gone",
+            Self::RunGone { .. } => "run_gone",
             Self::Busy { .. } | Self::QueueFull { .. } => "busy",
             Self::RateLimited { .. } => "rate_limit_error",
             Self::TooLarge { .. } => "too_large",
@@ -276,6 +282,7 @@ impl Error {
             | Self::MissingQuery
             | Self::InvalidParam { .. }
             | Self::ConversationGone { .. }
+            | Self::RunGone { .. }
             | Self::TooLarge { .. }
             | Self::NotDify { .. }
             | Self::RunFailed { .. }
@@ -306,6 +313,7 @@ impl Error {
             | Self::MissingQuery
             | Self::InvalidParam { .. }
             | Self::ConversationGone { .. }
+            | Self::RunGone { .. }
             | Self::TooLarge { .. }
             | Self::NotDify { .. }
             | Self::RunFailed { .. }

@@ -56,6 +56,14 @@ impl Facts {
     }
 }
 
+/// Does the app's moderation look at what the app says, and may replace it? Anything but a clear no is a yes.
+pub(crate) async fn moderates_answers(transport: &Transport, key: &AppKey) -> Result<bool, Error> {
+    let parameters: Value = transport.get(key, "/parameters").await?.json()?;
+    let moderation = &parameters["sensitive_word_avoidance"];
+    let answers = &moderation["config"]["outputs_config"];
+    Ok(moderation["enabled"] != false && answers["enabled"] != false)
+}
+
 fn redact(parameters: &mut Value) {
     if let Some(moderation) = parameters.get_mut("sensitive_word_avoidance") {
         let kept: Map<String, Value> = ["enabled", "type"]

@@ -3,16 +3,19 @@
 //! Which event is the last is told by the stream and not by the mode: `message_end` ends a run in which no workflow has
 //! begun (the chat modes, and a chatflow whose input moderation refuses before it starts); otherwise `workflow_finished`
 //! or `workflow_paused` does, and `message_end` only completes the text. An `error` always ends the run.
+//!
+//! A run may be joined in its middle. What it said before is lost then, and its text is made whole at the end.
 
 use std::collections::VecDeque;
 
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
+use crate::joined::{self, Joined};
 use crate::rounds::Rounds;
 use crate::text::{Text, prefix};
 use crate::wire::{Envelope, NodeData, RunState, TextData};
-use crate::{Answer, Error, Event, Ids, Mode, RoundKind, Status, refusal};
+use crate::{Answer, Error, Event, Ids, Known, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
 const LONGEST_ID: usize = 128;
@@ -36,12 +39,29 @@ pub(crate) struct Fold {
     rounds: Rounds,
     /// `message_file` events of the app's own files.
     files: Vec<Value>,
+    /// Set where the reading began in the middle.
+    joined: Option<Joined>,
     /// `message_end`: the text is complete, and moderation has spoken.
     end: Option<(Map<String, Value>, Vec<Value>)>,
     done: bool,
 }
 
 impl Fold {
+    /// The rest of a run that Dify has named.
+    pub(crate) fn join(known: &Known, cap: usize) -> Self {
+        let plain = |id: &Option<String>| id.clone().filter(|id| is_id(id));
+        Self {
+            ids: Ids {
+                task: plain(&Some(known.task.clone())),
+                run: plain(&known.run),
+            },
+            conversation: plain(&known.conversation),
+            flow: true,
+            joined: Some(Joined { moderated: None }),
+            ..Self::new(known.mode.clone(), known.asked.clone(), cap)
+        }
+    }
+
     /// `asked` is the conversation that was to go on, `cap` bounds the text.
     pub(crate) fn new(mode: Mode, asked: Option<String>, cap: usize) -> Self {
         Self {
@@ -57,6 +77,7 @@ impl Fold {
             last_thought: String::new(),
             rounds: Rounds::default(),
             files: Vec::new(),
+            joined: None,
             end: None,
             done: false,
         }
@@ -68,6 +89,33 @@ impl Fold {
 
     pub(crate) fn ids(&self) -> &Ids {
         &self.ids
+    }
+
+    /// By what the run can be found again; none before all of that is known.
+    pub(crate) fn known(&self, user: &str) -> Option<Known> {
+        if self.mode.is_flow() && self.ids.run.is_none() {
+            return None;
+        }
+        Some(Known {
+            mode: self.mode.clone(),
+            user: user.to_owned(),
+            task: self.ids.task.clone()?,
+            run: self.ids.run.clone(),
+            conversation: self.conversation.clone(),
+            asked: self.asked.clone(),
+        })
+    }
+
+    /// Does the end hang on whether the app is moderated, and is that still unknown?
+    pub(crate) fn needs_moderation(&self) -> bool {
+        let unknown = |joined: &Joined| joined.moderated.is_none();
+        self.mode != Mode::Workflow && self.joined.as_ref().is_some_and(unknown)
+    }
+
+    pub(crate) fn moderated(&mut self, moderated: bool) {
+        if let Some(joined) = &mut self.joined {
+            joined.moderated = Some(moderated);
+        }
     }
 
     /// Has the last event been given?
@@ -153,7 +201,11 @@ impl Fold {
     }
 
     /// How the run ended, as an event or `GET /workflows/run/{id}` tells it. An error is how it failed.
-    fn settle(&mut self, state: RunState, out: &mut VecDeque<Event>) -> Result<(), Error> {
+    pub(crate) fn settle(
+        &mut self,
+        mut state: RunState,
+        out: &mut VecDeque<Event>,
+    ) -> Result<(), Error> {
         let ids = || self.ids.clone();
         let status = match state.status.as_deref() {
             Some("succeeded") => Status::Succeeded,
@@ -178,7 +230,37 @@ impl Fold {
                 });
             }
         };
+        if let Some(joined) = &self.joined {
+            let whole = joined.whole(&self.mode, &status, &state);
+            self.make_whole(whole, out)?;
+            state.files = state
+                .files
+                .take()
+                .or_else(|| joined::files(&self.mode, &state));
+        }
         self.finish(status, state, out);
+        Ok(())
+    }
+
+    /// Puts the whole text in the place of the part that was read, unless moderation has had the last word on it.
+    fn make_whole(
+        &mut self,
+        whole: Result<String, &'static str>,
+        out: &mut VecDeque<Event>,
+    ) -> Result<(), Error> {
+        if self.text.is_pinned() {
+            return Ok(());
+        }
+        let whole = whole.map_err(|cause| {
+            self.done = true;
+            Error::Incomplete {
+                cause: cause.to_owned(),
+                ids: self.ids.clone(),
+            }
+        })?;
+        if whole != self.text.as_str() {
+            out.push_back(Event::Replace(self.text.replace(&whole)));
+        }
         Ok(())
     }
 

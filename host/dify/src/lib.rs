@@ -5,6 +5,7 @@
 //! * [`Dify`] and [`App`]: the pool and the bulkhead that all apps share, and one app behind its key.
 //! * [`Facts`]: what `GET /info` and `GET /parameters` say of an app.
 //! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
+//! * [`Known`]: the names of a run, by which another process can follow it or stop it.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
@@ -16,7 +17,10 @@ mod error;
 mod event;
 mod facts;
 mod fold;
+mod follow;
+mod joined;
 mod key;
+mod known;
 mod live;
 mod mode;
 mod refusal;
@@ -37,6 +41,7 @@ pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
 pub use key::{AppKey, KeyError};
+pub use known::{Known, Pause};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;

@@ -11,9 +11,10 @@ use tokio::time::timeout;
 
 use crate::bulkhead::Slot;
 use crate::fold::Fold;
+use crate::follow::Watch;
 use crate::sse::Parser;
 use crate::transport::chain;
-use crate::{App, Error, Event, Wait};
+use crate::{App, Error, Event, Known, Wait};
 
 /// How long a run that nobody wants any more is read on for its name, without which it cannot be stopped.
 const NAME_WAIT: Duration = Duration::from_secs(10);
@@ -22,17 +23,21 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 
 /// The fields are in the order in which they are to be dropped: first the connection, then the right to have one.
 pub(crate) struct Live {
-    source: Source,
-    _slot: Slot,
-    app: App,
-    user: String,
+    pub(crate) source: Source,
+    /// None before a run that is followed has one.
+    slot: Option<Slot>,
+    pub(crate) app: App,
+    pub(crate) user: String,
     idle: Duration,
     parser: Parser,
     pub(crate) fold: Fold,
     stop: Stop,
+    /// For a run that was not started here.
+    pub(crate) watch: Option<Watch>,
 }
 
-enum Source {
+pub(crate) enum Source {
+    Unopened,
     Opening(ResponseFuture),
     Open(Incoming),
     Closed,
@@ -54,6 +59,23 @@ impl Live {
         fold: Fold,
         slot: Slot,
     ) -> Self {
+        Self {
+            source: Source::Opening(opening),
+            slot: Some(slot),
+            watch: None,
+            ..Self::bare(app, user, fold)
+        }
+    }
+
+    /// A run that was not started here.
+    pub(crate) fn unopened(app: App, user: String, fold: Fold, watch: Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..Self::bare(app, user, fold)
+        }
+    }
+
+    fn bare(app: App, user: String, fold: Fold) -> Self {
         let config = app.config();
         let idle = if fold.mode().is_flow() {
             config.idle_flow
@@ -62,14 +84,25 @@ impl Live {
         };
         let parser = Parser::new(config.event_cap);
         Self {
-            source: Source::Opening(opening),
-            _slot: slot,
+            source: Source::Unopened,
+            slot: None,
             app,
             user,
             idle,
             parser,
             fold,
             stop: Stop::No,
+            watch: None,
+        }
+    }
+
+    pub(crate) fn known(&self) -> Option<Known> {
+        self.fold.known(&self.user)
+    }
+
+    pub(crate) async fn take_slot(&mut self) {
+        if self.slot.is_none() {
+            self.slot = Some(self.app.slot().await);
         }
     }
 
@@ -91,6 +124,9 @@ impl Live {
 
     /// Reads one event and folds it. An error is the end, however it came about.
     pub(crate) async fn step(&mut self, out: &mut VecDeque<Event>) -> Result<(), Error> {
+        if let Some(at) = self.watch.as_ref().map(Watch::at) {
+            return self.follow(at, out).await;
+        }
         let data = match self.event().await {
             Ok(Some(data)) => data,
             Ok(None) => {
@@ -172,7 +208,7 @@ impl Live {
     }
 
     /// The data of the next event; none at the end of the stream. Every byte counts against silence, pings included.
-    async fn event(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn event(&mut self) -> Result<Option<Vec<u8>>, Error> {
         loop {
             if let Some(data) = self.parser.pop() {
                 return Ok(Some(data));

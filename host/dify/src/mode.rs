@@ -1,7 +1,10 @@
 //! Dify's kinds of app, and which doors of the Service API are theirs.
 
+use serde::{Deserialize, Serialize};
+
 /// The kind of an app, `mode` in `GET /info`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Mode {
     /// A chatbot.
     Chat,
@@ -85,6 +88,18 @@ impl From<&str> for Mode {
             "agent" => Self::Agent,
             other => Self::Other(other.to_owned()),
         }
+    }
+}
+
+impl From<String> for Mode {
+    fn from(word: String) -> Self {
+        Self::from(word.as_str())
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        mode.as_str().to_owned()
     }
 }
 

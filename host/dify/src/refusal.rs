@@ -56,6 +56,7 @@ pub(crate) fn of_response(
             message,
         },
         404 if message.starts_with("Conversation") => Error::ConversationGone { message },
+        404 if message.starts_with("Workflow run not found") => Error::RunGone { message },
         404 => Error::NotDify {
             url: url.to_owned(),
             what: format!("404 {code}: {message}"),

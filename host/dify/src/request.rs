@@ -27,11 +27,15 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
-    /// The body to send: inputs completed with the form's defaults, checked, and always streaming.
+    /// The body to send: inputs completed with the form's defaults, checked, and always streaming. The same request has
+    /// the same body.
     ///
     /// The check is ours because Dify's is late and loose: a workflow that lacks an input answers a stream with one
     /// `error` event and then 300 s of silence.
-    pub(crate) fn body(&self) -> Result<Vec<u8>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::InvalidInputs`], [`Error::MissingQuery`].
+    pub fn body(&self) -> Result<Vec<u8>, Error> {
         let inputs = self.form.complete(self.inputs.clone());
         self.form.check(&inputs).map_err(Error::InvalidInputs)?;
         let mut body = Map::new();

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use http::Method;
 use tokio::runtime::Handle;
 
 use crate::bulkhead::Slot;
 use crate::fold::Fold;
 use crate::live::Live;
-use crate::{Answer, App, Error, Event, Ids, RunRequest};
+use crate::{Answer, App, Error, Event, Ids, Known, RunRequest};
 
 /// A run in progress.
 ///
@@ -35,23 +36,25 @@ impl Run {
         body: Vec<u8>,
         slot: Slot,
     ) -> Result<Self, Error> {
-        let opening = app
-            .transport()
-            .open(app.key(), request.mode.run_path(), body);
+        let path = request.mode.run_path();
+        let opening = app.transport().open(app.key(), Method::POST, path, body);
         let fold = Fold::new(request.mode, request.conversation, app.config().answer_cap);
-        let live = Live::new(app, request.user, opening, fold, slot);
-        let mut run = Self {
-            live: Some(live),
-            ready: VecDeque::new(),
-            ids: Ids::default(),
-            runtime: Handle::current(),
-        };
+        let mut run = Self::of(Live::new(app, request.user, opening, fold, slot));
         let head = match &mut run.live {
             Some(live) => live.head().await,
             None => Ok(()),
         };
         head.map_err(|error| run.give_up(error))?;
         Ok(run)
+    }
+
+    pub(crate) fn of(live: Live) -> Self {
+        Self {
+            live: Some(live),
+            ready: VecDeque::new(),
+            ids: Ids::default(),
+            runtime: Handle::current(),
+        }
     }
 
     /// Waits for the next event; none after [`Event::Done`] or an error. May be cancelled without losing an event.
@@ -94,6 +97,16 @@ impl Run {
         }
     }
 
+    /// Leaves the run alone instead of stopping it: it goes on in Dify, and whoever has its [`Known`] can follow it.
+    pub fn leave(mut self) {
+        self.close();
+    }
+
+    /// By what the run can be followed or stopped from elsewhere, once Dify has named it and until it has ended.
+    pub fn known(&self) -> Option<Known> {
+        self.live.as_ref()?.known()
+    }
+
     /// Dify's id of the task, once it has given one.
     pub fn task_id(&self) -> Option<&str> {
         self.ids().task.as_deref()
@@ -128,6 +141,7 @@ impl Run {
             | Error::MissingQuery
             | Error::InvalidParam { .. }
             | Error::ConversationGone { .. }
+            | Error::RunGone { .. }
             | Error::Busy { .. }
             | Error::QueueFull { .. }
             | Error::RateLimited { .. }

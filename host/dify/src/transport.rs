@@ -104,8 +104,14 @@ impl Transport {
     }
 
     /// Sends a request whose answer is a stream. Its connection is not to be used again, and Dify is told so.
-    pub(crate) fn open(&self, key: &AppKey, path: &str, body: Vec<u8>) -> ResponseFuture {
-        let mut request = self.request(key, Method::POST, path, body.into());
+    pub(crate) fn open(
+        &self,
+        key: &AppKey,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> ResponseFuture {
+        let mut request = self.request(key, method, path, body.into());
         let headers = request.headers_mut();
         headers.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(CONNECTION, http::HeaderValue::from_static("close"));

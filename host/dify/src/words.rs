@@ -70,6 +70,11 @@ impl Error {
             Self::ConversationGone { .. } => "The conversation does not exist any more. Start a \
                                               new one by leaving it out."
                 .to_owned(),
+            Self::RunGone { .. } => {
+                "Dify does not know this run any more. Call again if you still \
+                                     want an answer."
+                    .to_owned()
+            }
             Self::Busy { retry_after } => format!(
                 "The app already runs as often at once as Dify allows. Try again in {} s.",
                 retry_after.as_secs()
@@ -167,6 +172,7 @@ impl Error {
             Self::ConversationGone { message } => {
                 format!("Dify does not have the conversation: {message}")
             }
+            Self::RunGone { message } => format!("Dify does not have the run: {message}"),
             Self::Busy { .. } => {
                 "the app's own limit of active requests in Dify is reached; raise \
                                   it there or lower the runs per app here"
