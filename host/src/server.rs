@@ -18,6 +18,7 @@ use url::Url;
 use crate::addresses::Bases;
 use crate::admin;
 use crate::call::identity::Identities;
+use crate::call::journal::Journals;
 use crate::call::{AppChanges, Services, Shared};
 use crate::config::LimitArgs;
 use crate::guests::Guests;
@@ -51,8 +52,8 @@ pub struct ServerConfig {
     pub limits: LimitArgs,
 }
 
-/// How long calls that run may go on once the server is asked to stop, and how long Dify may take to hear that the rest
-/// were stopped. The compose overlay gives the server 30 s in all.
+/// How long calls that run may go on once the server is asked to stop, and how long it may take to write down how tasks
+/// stand and to tell Dify what was stopped. The compose overlay gives the server 30 s in all.
 const GRACE: Duration = Duration::from_secs(22);
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -114,6 +115,7 @@ impl Server {
             dify,
             identities: Identities::new(&master),
             changes: Arc::clone(&changes),
+            journals: Journals::default(),
             limits: config.limits.guest(),
             calls_per_app: config.limits.calls_per_app,
             io: tokio::runtime::Handle::current(),
@@ -131,7 +133,7 @@ impl Server {
             guard(&config, address)?,
         ));
 
-        door.interrupt_tasks().await;
+        door.resume_tasks().await;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(net::accept(
             listener,
@@ -163,7 +165,8 @@ impl Server {
         self.stop.clone()
     }
 
-    /// Stops accepting, lets what runs come to its end for up to 22 s, stops the rest, and closes the registry.
+    /// Stops accepting, lets what runs come to its end for up to 22 s, leaves tasks that the next server goes on with, stops
+    /// the rest, and closes the registry.
     ///
     /// # Errors
     /// When the registry's last words could not be written; it is whole all the same.
@@ -172,11 +175,13 @@ impl Server {
         self.door.close();
         self.tasks.wait().await;
         self.ending.cancel();
-        if let Some(dify) = &self.operations.dify
-            && tokio::time::timeout(STOPS_WITHIN, dify.idle())
-                .await
-                .is_err()
-        {
+        let stopped = async {
+            self.door.idle().await;
+            if let Some(dify) = &self.operations.dify {
+                dify.idle().await;
+            }
+        };
+        if tokio::time::timeout(STOPS_WITHIN, stopped).await.is_err() {
             tracing::warn!("Dify has not answered every stop; some runs may go on there");
         }
         let socket = self.operations.registry.home().socket();

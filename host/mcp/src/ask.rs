@@ -17,11 +17,31 @@ pub struct Call {
     pub arguments: Box<RawValue>,
     /// Present when this goes on after [`End::InputRequired`].
     pub answers: Option<Answers>,
-    /// Under this key the call becomes a task if it takes long: what must be known to follow it after a restart is to
-    /// be stored beside it. None where it cannot become one.
-    pub task: Option<TaskKey>,
+    /// The task that the call is, or becomes if it takes long. None where it cannot become one.
+    pub task: Option<Task>,
     /// Who asks, and how to speak with them meanwhile.
     pub context: Context,
+}
+
+/// The task of a call. What must be known to go on with it after a restart is to be stored beside its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The row's key.
+    pub key: TaskKey,
+    /// Where the task stands as the call begins.
+    pub stage: Stage,
+}
+
+/// Where a task stands as its call begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// There is none yet. [`TaskStore::create`](crate::TaskStore::create) is asked for its row while the call runs.
+    New,
+    /// It goes on after its questions were answered.
+    Answered,
+    /// Its call ran when the server stopped, and begins again. What it has started must not be started twice; where
+    /// that cannot be had, the call is [`Interrupted`](CallError::Interrupted).
+    Resumed,
 }
 
 /// One `resources/read`.
@@ -203,6 +223,11 @@ pub enum CallError {
     Cancelled,
     /// The address died meanwhile.
     Gone,
+    /// The server was restarted while it ran, and it cannot go on.
+    Interrupted,
+    /// The server stops, and the call goes on in the next one: its task is left as it stands. Only for a call that has
+    /// become a task.
+    Suspended,
     /// Anything else; the words are for the caller.
     Internal(String),
 }

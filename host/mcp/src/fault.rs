@@ -80,10 +80,17 @@ pub(crate) enum Fault {
     Cancelled,
     #[error("This address is no longer valid. Ask its owner for the current one")]
     Gone,
+    #[error("Interrupted: the server was restarted while this ran. Call the tool again")]
+    Interrupted,
     #[error("Too many calls are running at once: wait for some of them to end, then try again")]
     TooManyCalls,
     #[error("Too many tasks are kept at once: wait for some of them to end, then try again")]
     TooManyTasks,
+    #[error(
+        "There is no room to keep this: the tasks of this app hold as much as they may. Try again when older ones have \
+         expired"
+    )]
+    NoRoom,
     #[error("Too many streams are open at once: close one, or try again later")]
     TooManyStreams,
 }
@@ -119,6 +126,8 @@ impl Fault {
             | Self::Internal(_)
             | Self::Cancelled
             | Self::Gone
+            | Self::Interrupted
+            | Self::NoRoom
             | Self::TooManyTasks
             | Self::TooManyCalls => StatusCode::OK,
         }
@@ -141,7 +150,7 @@ impl Fault {
             Self::Header(_) => -32020,
             Self::MissingCapability(_) => -32021,
             Self::UnsupportedModern { .. } => -32022,
-            Self::Internal(_) => -32603,
+            Self::Internal(_) | Self::Interrupted | Self::NoRoom => -32603,
             // The SDKs' convention: clients look for it in the body of a 404 to tell a lost session from a lost server.
             Self::UnknownSession => -32001,
             // As the Language Server Protocol has it; no MCP version names one.
@@ -196,6 +205,8 @@ impl Fault {
             | Self::Internal(_)
             | Self::Cancelled
             | Self::Gone
+            | Self::Interrupted
+            | Self::NoRoom
             | Self::TooManyCalls
             | Self::TooManyTasks
             | Self::TooManyStreams => None,

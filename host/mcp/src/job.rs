@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Answer, Answers, Call, CallError, CallResult, Complete, Completion, Context, End, GetPrompt,
-    Offers, PromptResult, Read, ReadResult, Reference, TaskKey, ToolServer,
+    Offers, PromptResult, Read, ReadResult, Reference, Task, ToolServer,
     envelope::{is_object, is_too_deep, text},
     fault::{Fault, excerpt},
     params::Params,
@@ -138,7 +138,7 @@ impl Ask {
         &self,
         server: &Arc<dyn ToolServer>,
         answers: Option<Answers>,
-        task: Option<TaskKey>,
+        task: Option<Task>,
         context: Context,
     ) -> Answer<End<Ended>> {
         match self.clone() {
@@ -206,6 +206,8 @@ impl Ask {
             CallError::MissingCapability(needed) => Fault::Internal(undeclared(needed)),
             CallError::Cancelled => Fault::Cancelled,
             CallError::Gone => Fault::Gone,
+            CallError::Interrupted => Fault::Interrupted,
+            CallError::Suspended => Fault::Internal("The server is stopping".to_owned()),
             CallError::Internal(words) => Fault::Internal(words),
         }
     }

@@ -57,7 +57,7 @@ mod wishes;
 
 pub use ask::{
     Answers, Call, CallError, Client, Complete, Completion, Context, End, GetPrompt, PromptResult,
-    Questions, Read, ReadResult, Reference,
+    Questions, Read, ReadResult, Reference, Stage, Task,
 };
 pub use body::Body;
 pub use capabilities::Capabilities;

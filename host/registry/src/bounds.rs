@@ -42,8 +42,14 @@ pub const MAX_COMPONENT: usize = 64 * 1024 * 1024;
 pub const MAX_TASKS: i64 = 1_000;
 /// Bytes of what one task holds: a request and a result of 4 MiB each, and room for what is said of them.
 pub const MAX_TASK: usize = 9 * 1024 * 1024;
-/// Bytes of what all tasks of one app hold, sealed.
+/// Bytes of what all tasks of one app hold, sealed, but for small ones: a task must always be able to say how it ended.
 pub const MAX_TASK_BYTES: i64 = 64 * 1024 * 1024;
+/// Bytes of a small task, sealed.
+pub const SMALL_TASK: i64 = 4 * 1024;
+/// Runs of its app that one call may start, and that are kept of a task.
+pub const MAX_TASK_RUNS: usize = 32;
+/// Bytes of what is kept of one run: names of it.
+pub const MAX_TASK_RUN: usize = 2 * 1024;
 
 fn size(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
     if size > limit {
@@ -115,6 +121,16 @@ pub(crate) fn component(bytes: &[u8]) -> Result<(), Error> {
 
 pub(crate) fn task(state: &[u8]) -> Result<(), Error> {
     size("the task", state.len(), MAX_TASK)
+}
+
+pub(crate) fn task_run(place: usize, run: &[u8]) -> Result<(), Error> {
+    if place >= MAX_TASK_RUNS {
+        return Err(Error::TooMany {
+            what: "runs of a task",
+            limit: MAX_TASK_RUNS,
+        });
+    }
+    size("what is kept of a run", run.len(), MAX_TASK_RUN)
 }
 
 #[cfg(test)]

@@ -43,4 +43,4 @@ pub use registry::Registry;
 pub use seal::{Sealer, Unsealable};
 pub use secret::Secret;
 pub use snapshot::{Lease, Snapshot};
-pub use task::TaskRow;
+pub use task::{Replaced, TaskRow};

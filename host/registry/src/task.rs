@@ -13,6 +13,17 @@ pub struct TaskRow {
     pub expires_at: i64,
 }
 
+/// What became of a task's new row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It is kept.
+    Kept,
+    /// The task has another revision by now, or is gone.
+    Changed,
+    /// The app's tasks would hold too much.
+    Full,
+}
+
 /// What callers sent and tools answered is in no log.
 impl fmt::Debug for TaskRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

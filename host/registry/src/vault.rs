@@ -88,6 +88,31 @@ impl Vault {
     ) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
         self.tasks.open(&task_aad(app, key), sealed)
     }
+
+    pub(crate) fn seal_task_run(
+        &self,
+        app: &AppId,
+        key: &[u8; 16],
+        place: usize,
+        run: &[u8],
+    ) -> Vec<u8> {
+        self.tasks.seal(&task_run_aad(app, key, place), run)
+    }
+
+    pub(crate) fn open_task_run(
+        &self,
+        app: &AppId,
+        key: &[u8; 16],
+        place: usize,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        self.tasks.open(&task_run_aad(app, key, place), sealed)
+    }
+}
+
+fn task_run_aad(app: &AppId, key: &[u8; 16], place: usize) -> Vec<u8> {
+    let place = (place as u64).to_be_bytes();
+    [&aad("task_runs.sealed_run", app)[..], b"/", key, &place].concat()
 }
 
 fn task_aad(app: &AppId, key: &[u8; 16]) -> Vec<u8> {

@@ -1,10 +1,11 @@
 //! What a client asks of an app, each in an instance of its guest of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use airlock_mcp::{
     Answers, Call, CallError, CallResult, Capabilities, Complete, Completion, Context, End,
-    GetPrompt, PromptResult, Read, ReadResult, Reference,
+    GetPrompt, PromptResult, Read, ReadResult, Reference, Stage,
 };
 use airlock_sandbox::{Backend, Component, wit};
 use serde_json::{Map, Value};
@@ -12,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::CallBackend;
+use super::journal::{Journal, Left, Open};
 use super::service::Inner;
 use super::{offered, outcome};
 use crate::publish::PublishedTool;
@@ -29,13 +31,20 @@ struct Ready {
 
 impl Inner {
     pub(super) async fn call(self: Arc<Self>, call: Call) -> Result<End<CallResult>, CallError> {
+        let open = match call.task {
+            Some(task) => Some(Open::new(&self, task).await?),
+            None => None,
+        };
+        let resumed = call.task.is_some_and(|task| task.stage == Stage::Resumed);
+        let journal = open.as_ref().map(Open::journal);
         let tool = self.published.tool(&call.tool).ok_or(CallError::Unknown)?;
         let arguments = arguments(tool, call.arguments.get())?;
         if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
             return refusal;
         }
-        let ready = match self.ready(call.context).await {
+        let ready = match self.ready(call.context, journal.cloned()).await {
             Ok(ready) => ready,
+            Err(_) if resumed => return Err(CallError::Interrupted),
             Err(words) => return Ok(CallResult::error(&words).into()),
         };
         let request = wit::CallRequest {
@@ -46,7 +55,11 @@ impl Inner {
         };
         let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
         let running = ready.component.call(app, request, ready.backend, limits);
-        let ended = self.until_over(&ready.cancelled, running).await?;
+        let running = self.until_over(&ready.cancelled, running);
+        let ended = match journal {
+            Some(journal) => self.journaled(journal, running).await?,
+            None => running.await?,
+        };
         outcome::result(&self.record.slug, tool, ended)
     }
 
@@ -55,7 +68,7 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         let ready = self
-            .ready(read.context)
+            .ready(read.context, None)
             .await
             .map_err(CallError::Internal)?;
         let request = wit::resources::ReadRequest {
@@ -77,7 +90,7 @@ impl Inner {
     ) -> Result<End<PromptResult>, CallError> {
         let arguments = self.prompt_arguments(&prompt.name, prompt.arguments.get())?;
         let ready = self
-            .ready(prompt.context)
+            .ready(prompt.context, None)
             .await
             .map_err(CallError::Internal)?;
         let request = wit::prompts::GetRequest {
@@ -108,7 +121,7 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         let ready = self
-            .ready(complete.context)
+            .ready(complete.context, None)
             .await
             .map_err(CallError::Internal)?;
         let request = wit::completions::CompleteRequest {
@@ -147,8 +160,36 @@ impl Inner {
         }
     }
 
+    /// The same for a call that keeps a journal: it ends where its runs are lost, and one that can go on in the next process
+    /// leaves them to it.
+    async fn journaled<T>(
+        &self,
+        journal: &Journal,
+        running: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let mut running = pin!(running);
+        let ended = tokio::select! {
+            biased;
+            () = journal.interrupted().cancelled() => Err(CallError::Interrupted),
+            () = self.shared.ending.cancelled() => match journal.leave().await {
+                Left::GoesOn => Err(CallError::Suspended),
+                Left::Lost => Err(CallError::Interrupted),
+                Left::NoTask => running.await,
+            },
+            ended = &mut running => ended,
+        };
+        if journal.interrupted().is_cancelled() {
+            return Err(CallError::Interrupted);
+        }
+        ended
+    }
+
     /// A place among the app's calls, its guest, and what stands behind the guest's imports. The error is for the caller.
-    async fn ready(self: &Arc<Self>, context: Context) -> Result<Ready, String> {
+    async fn ready(
+        self: &Arc<Self>,
+        context: Context,
+        journal: Option<Arc<Journal>>,
+    ) -> Result<Ready, String> {
         let slot = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
             format!(
                 "This app is at its limit of {} calls at one time. Try again in a few seconds.",
@@ -166,7 +207,7 @@ impl Inner {
         Ok(Ready {
             component,
             cancelled: context.cancelled.clone(),
-            backend: Arc::new(CallBackend::new(Arc::clone(self), context)),
+            backend: Arc::new(CallBackend::new(Arc::clone(self), context, journal)),
             _slot: slot,
         })
     }

@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use super::journal::Journal;
 use super::run::CallRun;
 use super::service::Inner;
 use super::translate;
@@ -24,7 +25,7 @@ const MAX_URI: usize = 2 << 10;
 
 /// Runs of the app that one call may start. A guest that asks an app a few times is useful; one that asks for ever keeps
 /// Dify busy until its deadline.
-const RUNS: usize = 32;
+const RUNS: usize = airlock_registry::bounds::MAX_TASK_RUNS;
 
 /// One call's way to its own Dify app and to its own client.
 pub(super) struct CallBackend {
@@ -38,11 +39,18 @@ pub(super) struct CallBackend {
     /// From a guest's first word on, progress is the guest's.
     guest_reports: Arc<AtomicBool>,
     runs: AtomicUsize,
+    /// Of a call that is a task, or may become one.
+    journal: Option<Arc<Journal>>,
 }
 
 impl CallBackend {
-    pub(super) fn new(service: Arc<Inner>, context: Context) -> Self {
+    pub(super) fn new(
+        service: Arc<Inner>,
+        context: Context,
+        journal: Option<Arc<Journal>>,
+    ) -> Self {
         Self {
+            journal,
             deadline: Instant::now() + service.shared.limits.deadline,
             service,
             client: context.client,
@@ -111,6 +119,7 @@ impl Backend for CallBackend {
                 &self.service,
                 app,
                 request,
+                self.journal.clone(),
                 self.cancelled.clone(),
                 move |message| {
                     if !guest_reports.load(Ordering::Relaxed) {

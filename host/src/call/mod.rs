@@ -1,11 +1,12 @@
 //! One request: what MCP asks of a server ([`service`], then `asked`), what a guest asks of Dify ([`backend`], [`run`]), and
 //! what becomes of the guest's answer ([`outcome`] for tools, `offered` for the rest). Beside it, [`changes`] tells
-//! clients what they must fetch again, and `tasks` keeps calls that outlive their request.
+//! clients what they must fetch again, `tasks` keeps calls that outlive their request, and `journal` what they have started.
 
 mod asked;
 pub mod backend;
 pub mod changes;
 pub mod identity;
+pub mod journal;
 mod offered;
 pub mod outcome;
 pub mod run;

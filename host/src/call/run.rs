@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use airlock_dify::{App, Error, Event, RunRequest};
+use airlock_dify::{App, Error, Event, Pause, RunRequest};
 use airlock_sandbox::{BoxFuture, Run, wit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::journal::{Journal, Step};
 use super::service::Inner;
 use super::translate;
 
@@ -27,6 +28,7 @@ impl CallRun {
         service: &Arc<Inner>,
         app: App,
         request: RunRequest,
+        journal: Option<Arc<Journal>>,
         cancelled: CancellationToken,
         report: impl Fn(String) + Send + 'static,
     ) -> Result<Self, wit::Error> {
@@ -38,7 +40,15 @@ impl CallRun {
             revoked: service.revoked.clone(),
             events: events_to.clone(),
         };
-        let driven = drive(app, request, started_to, events_to, stop.clone(), over);
+        let driven = drive(
+            app,
+            request,
+            journal,
+            started_to,
+            events_to,
+            stop.clone(),
+            over,
+        );
         service.shared.io.spawn(driven);
         match started.await {
             Ok(Ok(())) => {}
@@ -98,25 +108,97 @@ impl Over {
     }
 }
 
+/// A run of a call that keeps a journal.
+struct Noted {
+    journal: Arc<Journal>,
+    /// Where to write down its names once Dify gives them; none of a run that an earlier process has started.
+    place: Option<usize>,
+    followed: bool,
+}
+
+/// Starts the run, or finds the one that the call has started before. `None` where it must not be started.
+async fn begin(
+    app: &App,
+    request: RunRequest,
+    journal: Option<Arc<Journal>>,
+) -> Option<Result<(airlock_dify::Run, Option<Noted>), Error>> {
+    let Some(journal) = journal else {
+        return Some(app.run(request).await.map(|run| (run, None)));
+    };
+    // Inputs that do not fit are refused before anything is written down.
+    if let Err(error) = request.body() {
+        return Some(Err(error));
+    }
+    let step = match journal.next(&request).await {
+        Ok(step) => step,
+        Err(why) => {
+            tracing::warn!(%why, "a task's run was not started");
+            return None;
+        }
+    };
+    let (run, place) = match step {
+        Step::Follow(known) => (app.follow(&known, Pause::Ends), None),
+        Step::Start(place) => match app.run(request).await {
+            Ok(run) => (run, Some(place)),
+            Err(error) => return Some(Err(error)),
+        },
+    };
+    let noted = Noted {
+        journal,
+        followed: place.is_none(),
+        place,
+    };
+    Some(Ok((run, Some(noted))))
+}
+
+impl Noted {
+    async fn name(&mut self, run: &airlock_dify::Run) {
+        if let Some(place) = self.place
+            && let Some(known) = run.known()
+        {
+            self.place = None;
+            self.journal.name(place, known).await;
+        }
+    }
+
+    /// Is the run lost, and not just ended badly?
+    fn lost(&self, error: &Error) -> bool {
+        let own = matches!(
+            error,
+            Error::RunFailed { .. } | Error::Stopped { .. } | Error::Provider { .. }
+        );
+        self.followed && !own
+    }
+}
+
+/// Stops the run, if it is not over, unless the next process goes on with its call.
+fn let_go(run: airlock_dify::Run, noted: Option<Noted>) {
+    if noted.is_some_and(|noted| noted.journal.is_left()) {
+        run.leave();
+    }
+}
+
 /// Runs on the host's threads until the run or the guest's end is over.
 async fn drive(
     app: App,
     request: RunRequest,
+    journal: Option<Arc<Journal>>,
     started: oneshot::Sender<Result<(), Error>>,
     events: mpsc::Sender<Result<Event, Error>>,
     stop: CancellationToken,
     over: Over,
 ) {
-    let mut run = tokio::select! {
+    let (mut run, mut noted) = tokio::select! {
         biased;
         () = over.is() => return,
-        run = app.run(request) => match run {
-            Ok(run) => run,
-            Err(error) => {
+        begun = begin(&app, request, journal) => match begun {
+            Some(Ok(begun)) => begun,
+            Some(Err(error)) => {
                 // The guest may be gone; then nobody wants to know.
                 let _ = started.send(Err(error));
                 return;
             }
+            None => return,
         },
     };
     let _ = started.send(Ok(()));
@@ -124,7 +206,7 @@ async fn drive(
     loop {
         let event = tokio::select! {
             biased;
-            () = over.is() => return,
+            () = over.is() => return let_go(run, noted),
             () = stop.cancelled(), if !stopped => {
                 stopped = true;
                 run.stop().await;
@@ -132,14 +214,24 @@ async fn drive(
             }
             event = run.next() => event,
         };
+        if let Some(noted) = &mut noted {
+            noted.name(&run).await;
+        }
         let message = match event {
             Ok(Some(event)) => Ok(event),
             Ok(None) => return,
-            Err(error) => Err(error),
+            Err(error) => {
+                if let Some(noted) = noted.as_ref().filter(|noted| noted.lost(&error)) {
+                    tracing::warn!(error = %error.operator(), "a task's run is lost");
+                    noted.journal.interrupt();
+                    return;
+                }
+                Err(error)
+            }
         };
         let last = matches!(message, Err(_) | Ok(Event::Done(_)));
         if events.send(message).await.is_err() || last {
-            return;
+            return let_go(run, noted);
         }
     }
 }

@@ -8,7 +8,7 @@ use airlock_dify::{Dify, Mode};
 use airlock_form::Form;
 use airlock_mcp::{
     About, Answer, Call, CallError, CallResult, Catalog, Changes, Complete, Completion, End,
-    GetPrompt, Offers, PromptResult, Read, ReadResult, TaskStore, ToolServer, Tools,
+    GetPrompt, Offers, PromptResult, Read, ReadResult, TaskKey, TaskStore, ToolServer, Tools,
 };
 use airlock_registry::{AppRecord, Lease, Registry};
 use airlock_sandbox::{Limits, wit};
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::AppChanges;
 use super::identity::Identities;
+use super::journal::Journals;
 use super::tasks::AppTasks;
 use crate::facts::Facts;
 use crate::guests::Guests;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub identities: Identities,
     /// Where changes of apps are told.
     pub changes: Arc<AppChanges>,
+    /// Which runs the calls have started that are tasks.
+    pub journals: Journals,
     /// The bounds of a call's guest.
     pub limits: Limits,
     /// Calls of one app that may run or wait at one time.
@@ -120,7 +123,7 @@ impl Service {
             offered,
             changes: shared.changes.of(&record.id),
             tasks: Arc::new(AppTasks {
-                registry: Arc::clone(&shared.registry),
+                shared: Arc::clone(shared),
                 app: record.id.clone(),
             }),
             revoked: lease.revoked.clone(),
@@ -128,6 +131,18 @@ impl Service {
             record,
             shared: Arc::clone(shared),
         })))
+    }
+}
+
+impl Service {
+    /// Can the call of this task, which ran when the server stopped, go on?
+    pub async fn can_resume(&self, key: TaskKey) -> bool {
+        self.0.can_resume(key).await
+    }
+
+    /// Stops what the call of this task had started before the server stopped.
+    pub async fn stop_runs(&self, key: TaskKey) {
+        self.0.stop_runs(key).await;
     }
 }
 
@@ -238,6 +253,8 @@ fn word<T>(answer: &Result<End<T>, CallError>) -> &'static str {
         Err(CallError::MissingCapability(_)) => "missing capability",
         Err(CallError::Cancelled) => "cancelled",
         Err(CallError::Gone) => "address gone",
+        Err(CallError::Interrupted) => "interrupted",
+        Err(CallError::Suspended) => "suspended",
         Err(CallError::Internal(_)) => "internal",
     }
 }

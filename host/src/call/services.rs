@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use airlock_registry::{AppId, Lease};
+use airlock_registry::{AppId, AppRecord, Lease};
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
 
 use super::service::{Service, Shared, Unserved};
 
@@ -23,6 +24,19 @@ impl Services {
             shared,
             built: ArcSwap::default(),
         }
+    }
+
+    /// The service of an app that is off, for what the server does of itself. Nobody can reach it.
+    ///
+    /// # Errors
+    /// [`Unserved`], for the log.
+    pub fn of_disabled(&self, app: &Arc<AppRecord>) -> Result<Service, Unserved> {
+        let lease = Lease {
+            app: Arc::clone(app),
+            revoked: CancellationToken::new(),
+        };
+        lease.revoked.cancel();
+        Service::new(&self.shared, &lease, None)
     }
 
     /// The service of the app behind `lease`.

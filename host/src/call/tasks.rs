@@ -3,50 +3,59 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use airlock_mcp::{Kept, Stored, TaskKey, TaskRow, TaskStore, TaskStoreError};
-use airlock_registry::{AppId, Error, Registry};
+use airlock_registry::{AppId, Error, Replaced};
 use std::sync::Arc;
+
+use super::service::Shared;
 
 /// One app's tasks.
 pub(super) struct AppTasks {
-    pub(super) registry: Arc<Registry>,
+    pub(super) shared: Arc<Shared>,
     pub(super) app: AppId,
 }
 
 impl TaskStore for AppTasks {
     fn create(&self, key: TaskKey, row: TaskRow) -> Kept<'_, Stored> {
         Box::pin(async move {
-            let row = stored(row);
-            let kept = self.registry.create_task(&self.app, key.as_bytes(), &row);
-            outcome(kept.await)
+            let (row, registry) = (stored(row), &self.shared.registry);
+            let create = async |runs: &[Vec<u8>]| {
+                let kept = registry.create_task(&self.app, key.as_bytes(), &row, runs);
+                kept.await
+            };
+            let kept = match self.shared.journals.of(key) {
+                Some(journal) => journal.keep(create).await,
+                None => create(&[]).await,
+            };
+            match kept.map_err(failed)? {
+                true => Ok(Stored::Kept),
+                false => Ok(Stored::Full),
+            }
         })
     }
 
     fn load(&self, key: TaskKey) -> Kept<'_, Option<(u64, TaskRow)>> {
         Box::pin(async move {
-            match self.registry.task(&self.app, key.as_bytes()).await {
-                Ok(found) => Ok(found.map(|(revision, row)| (revision, loaded(row)))),
-                Err(error) => Err(TaskStoreError(error.to_string())),
-            }
+            let found = self.shared.registry.task(&self.app, key.as_bytes());
+            let found = found.await.map_err(failed)?;
+            Ok(found.map(|(revision, row)| (revision, loaded(row))))
         })
     }
 
     fn replace(&self, key: TaskKey, revision: u64, row: TaskRow) -> Kept<'_, Stored> {
         Box::pin(async move {
-            let row = stored(row);
-            let kept = self
-                .registry
-                .replace_task(&self.app, key.as_bytes(), revision, &row);
-            outcome(kept.await)
+            let (row, registry) = (stored(row), &self.shared.registry);
+            let replaced = registry.replace_task(&self.app, key.as_bytes(), revision, &row);
+            Ok(match replaced.await.map_err(failed)? {
+                Replaced::Kept => Stored::Kept,
+                Replaced::Changed => Stored::Refused,
+                Replaced::Full => Stored::Full,
+            })
         })
     }
 }
 
-fn outcome(kept: Result<bool, Error>) -> Result<Stored, TaskStoreError> {
-    match kept {
-        Ok(true) => Ok(Stored::Kept),
-        Ok(false) => Ok(Stored::Refused),
-        Err(error) => Err(TaskStoreError(error.to_string())),
-    }
+fn failed(error: Error) -> TaskStoreError {
+    TaskStoreError(error.to_string())
 }
 
 fn stored(row: TaskRow) -> airlock_registry::TaskRow {

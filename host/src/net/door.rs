@@ -4,14 +4,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use airlock_mcp::{Body, Guard, Mcp, TaskKey, ToolServer};
-use airlock_registry::Registry;
+use airlock_registry::{AppRecord, Registry};
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 
-use crate::call::Services;
+use crate::call::{Service, Services};
 
 /// What the data plane answers with.
 pub type Answer = Response<Either<Body, Full<Bytes>>>;
@@ -44,9 +44,9 @@ impl Door {
         }
     }
 
-    /// Ends the tasks whose calls ran when the server stopped. To be done before the first request: what runs later is not
-    /// to be taken for them.
-    pub async fn interrupt_tasks(&self) {
+    /// Goes on with the tasks whose calls ran when the server stopped, and ends those that cannot go on. To be done before
+    /// the first request: what runs later is not to be taken for them.
+    pub async fn resume_tasks(&self) {
         let running = match self.registry.running_tasks().await {
             Ok(running) => running,
             Err(error) => {
@@ -56,20 +56,46 @@ impl Door {
         };
         let snapshot = self.registry.snapshot();
         for (app, key) in running {
-            // The address of a disabled app is dead, and nobody can ask for its tasks.
-            let Some(lease) = snapshot.lease(&app) else {
+            let Some(record) = snapshot.get(app.as_str()) else {
                 continue;
             };
-            match self.services.of(&lease) {
+            // An app that was switched off meanwhile runs nothing, as if the server had been there.
+            let service = match snapshot.lease(&app) {
+                Some(lease) => self.services.of(&lease),
+                None => self.services.of_disabled(record),
+            };
+            match service {
                 Ok(service) => {
-                    let server: Arc<dyn ToolServer> = Arc::new(service);
-                    self.mcp.interrupt(&server, TaskKey::from_bytes(key)).await;
+                    self.resume_task(service, record, TaskKey::from_bytes(key))
+                        .await
                 }
                 Err(error) => {
-                    tracing::error!(app = %lease.app.slug, %error, "an app cannot be served")
+                    tracing::error!(app = %record.slug, %error, "an app cannot be served")
                 }
             }
         }
+    }
+
+    async fn resume_task(&self, service: Service, app: &AppRecord, key: TaskKey) {
+        let can = app.enabled && service.can_resume(key).await;
+        let server: Arc<dyn ToolServer> = Arc::new(service.clone());
+        let resumed = can
+            && self.mcp.resume(&server, key).await.unwrap_or_else(|error| {
+                tracing::error!(app = %app.slug, %error, "a task cannot be looked up");
+                false
+            });
+        if resumed {
+            tracing::info!(app = %app.slug, "a task goes on");
+        } else {
+            tracing::info!(app = %app.slug, "a task was interrupted");
+            service.stop_runs(key).await;
+            self.mcp.interrupt(&server, key).await;
+        }
+    }
+
+    /// Waits until no task runs any more.
+    pub async fn idle(&self) {
+        self.mcp.idle().await;
     }
 
     /// Ends the streams of clients that only listen, for a server that stops.

@@ -11,6 +11,7 @@ mod isolation;
 mod offers;
 mod refusals;
 mod registry;
+mod restart;
 mod revocation;
 mod secrets;
 mod tasks;

@@ -16,7 +16,7 @@ use super::{
     store::Stored,
 };
 use crate::{
-    CallError, End, ToolServer, Version,
+    CallError, End, Stage, Task, ToolServer, Version,
     call::Prepared,
     fault::Fault,
     job::{Ask, Ended},
@@ -67,7 +67,11 @@ async fn run(shared: Arc<Shared>, server: Arc<dyn ToolServer>, begin: Begin, mut
         ..
     } = prepared;
     let cancelled = place.cancelled.clone();
-    let mut call = running(&server, &ask, answers, client.clone(), key, &place);
+    let task = Task {
+        key,
+        stage: Stage::New,
+    };
+    let mut call = running(&server, &ask, answers, client.clone(), task, &place);
     let outcome = {
         let mut budget = pin!(sleep(shared.config.task_after));
         tokio::select! {
@@ -136,7 +140,7 @@ async fn create(
         tracing::error!(%error, "a task was not kept");
         Fault::Internal("The task could not be kept: try again later".to_owned())
     })?;
-    if stored == Stored::Refused {
+    if stored != Stored::Kept {
         return Err(Fault::TooManyTasks);
     }
     let to = To {

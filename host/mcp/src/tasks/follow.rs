@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     store::Stored,
 };
 use crate::{
-    Answers, CallError, Change, Client, Context, End, Log, Progress, Questions, ToolServer,
+    Answers, CallError, Change, Client, Context, End, Log, Progress, Questions, Task, ToolServer,
     Version,
     asking::Unanswered,
     fault::Fault,
@@ -30,7 +30,11 @@ use crate::{
 
 /// The tasks that run in this process, so that they can be cancelled.
 #[derive(Default)]
-pub(crate) struct Running(Mutex<HashMap<TaskKey, CancellationToken>>);
+pub(crate) struct Running {
+    tasks: Mutex<HashMap<TaskKey, CancellationToken>>,
+    /// Notified when the last one has ended.
+    idle: Notify,
+}
 
 /// A task's place in the list. Dropping it takes it off.
 pub(super) struct Listed {
@@ -54,14 +58,29 @@ impl Running {
         }
     }
 
+    /// Waits until none runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.lock().is_empty() {
+                return;
+            }
+            idle.await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskKey, CancellationToken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.running.lock().remove(&self.key);
+        let mut tasks = self.running.lock();
+        tasks.remove(&self.key);
+        if tasks.is_empty() {
+            self.running.idle.notify_waiters();
+        }
     }
 }
 
@@ -71,7 +90,7 @@ pub(super) fn running(
     ask: &Ask,
     answers: Option<Answers>,
     client: Client,
-    key: TaskKey,
+    task: Task,
     place: &Place,
 ) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
     let context = Context {
@@ -83,7 +102,7 @@ pub(super) fn running(
     };
     let (server, ask) = (Arc::clone(server), ask.clone());
     // On a task of its own: what panics in a server must not take with it who writes down that it did.
-    let call = async move { ask.start(&server, answers, Some(key), context).await };
+    let call = async move { ask.start(&server, answers, Some(task), context).await };
     let call = AbortOnDropHandle::new(tokio::spawn(call));
     Box::pin(async {
         call.await.unwrap_or_else(|_panicked| {
@@ -105,7 +124,7 @@ pub(super) struct Following {
 pub(super) const ATTEMPTS: usize = 8;
 
 impl Following {
-    /// Runs the call to its end, or to its cancellation.
+    /// Runs the call to its end, or to its cancellation. One that is suspended leaves its row as it stands.
     pub(super) async fn follow(
         &self,
         mut call: Pin<Box<dyn Future<Output = Outcome> + Send>>,
@@ -118,7 +137,10 @@ impl Following {
             // Whoever cancelled it has written it down.
             () = cancelled.cancelled() => None,
             outcome = &mut call => {
-                return self.turn(end(&self.shared, &self.server, client, outcome)).await;
+                if !matches!(outcome, Err(CallError::Suspended)) {
+                    self.turn(end(&self.shared, &self.server, client, outcome)).await;
+                }
+                return;
             }
         };
         cancelled.cancel();
@@ -129,11 +151,12 @@ impl Following {
     }
 
     /// Writes down where the task stands, unless it is over already.
-    pub(super) async fn turn(&self, status: Status) {
+    pub(super) async fn turn(&self, mut status: Status) {
         for _ in 0..ATTEMPTS {
             match self.try_turn(&status).await {
                 Ok(Some(Stored::Kept)) => return self.tell(),
                 Ok(Some(Stored::Refused)) => {}
+                Ok(Some(Stored::Full)) => status = failed(&Fault::NoRoom),
                 Ok(None) => return,
                 Err(error) => {
                     tracing::error!(%error, "a task's end was not kept");

@@ -13,7 +13,7 @@ use super::{
     store::Stored,
 };
 use crate::{
-    Answers, Mcp, ToolServer, Version,
+    Answers, Mcp, Stage, Task, ToolServer, Version,
     fault::Fault,
     inflight::Place,
     job::{Ask, invalid},
@@ -82,8 +82,10 @@ async fn fields(
             Method::Update(responses) => following.update(mcp, revision, record, responses).await,
             Method::Cancel => following.cancel(revision, record).await,
         };
-        if stored? == Stored::Kept {
-            return Ok(Vec::new());
+        match stored? {
+            Stored::Kept => return Ok(Vec::new()),
+            Stored::Refused => {}
+            Stored::Full => return Err(Fault::NoRoom),
         }
     }
     Err(Fault::Internal(
@@ -112,7 +114,7 @@ impl Following {
         record.turn(Status::Working(Some(waiting)));
         let stored = self.replace(revision, &record).await?;
         if stored == Stored::Kept {
-            self.go_on(record, place);
+            self.go_on(record, place, Stage::Answered);
         }
         Ok(stored)
     }
@@ -143,7 +145,7 @@ impl Following {
     }
 
     /// Runs the call of a record that says that it works.
-    fn go_on(&self, record: Record, place: Place) {
+    fn go_on(&self, record: Record, place: Place, stage: Stage) {
         let following = Self {
             shared: Arc::clone(&self.shared),
             server: Arc::clone(&self.server),
@@ -162,8 +164,11 @@ impl Following {
             tool: record.tool,
             arguments: record.arguments,
         };
-        let key = self.key;
-        let listed = self.shared.running.list(key, place.cancelled.clone());
+        let task = Task {
+            key: self.key,
+            stage,
+        };
+        let listed = self.shared.running.list(task.key, place.cancelled.clone());
         tokio::spawn(async move {
             let _listed = listed;
             let call = running(
@@ -171,7 +176,7 @@ impl Following {
                 &ask,
                 answers,
                 client.clone(),
-                key,
+                task,
                 &place,
             );
             following.follow(call, &client, &place.cancelled).await;
@@ -181,7 +186,7 @@ impl Following {
 
 impl Mcp {
     /// Goes on with a task whose call ran when the server stopped: the call begins again, under its old key and with the
-    /// answers that it had. False when it does not run, or when too much runs.
+    /// answers that it had, and knows so by its [`Stage`]. False when it does not run, or when too much runs.
     ///
     /// # Errors
     /// When the store cannot be reached.
@@ -201,18 +206,20 @@ impl Mcp {
         let (Some(record), Some(place)) = (record, place) else {
             return Ok(false);
         };
-        following.go_on(record, place);
+        following.go_on(record, place, Stage::Resumed);
         Ok(true)
     }
 
     /// Ends a task whose call ran when the server stopped and cannot go on: it has failed, in words that say why.
     pub async fn interrupt(&self, server: &Arc<dyn ToolServer>, key: TaskKey) {
         if let Some(following) = self.following(server, key) {
-            let words = "Interrupted: the server was restarted while this ran. Call the tool again";
-            following
-                .turn(failed(&Fault::Internal(words.to_owned())))
-                .await;
+            following.turn(failed(&Fault::Interrupted)).await;
         }
+    }
+
+    /// Waits until no task runs in this process: each has come to its end, or is suspended. For a server that stops.
+    pub async fn idle(&self) {
+        self.shared.running.idle().await;
     }
 
     fn following(&self, server: &Arc<dyn ToolServer>, key: TaskKey) -> Option<Following> {

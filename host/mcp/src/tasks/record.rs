@@ -84,9 +84,14 @@ impl Record {
         }
     }
 
+    /// What is over needs no arguments any more; so a row that only says how it failed is small.
     pub(crate) fn turn(&mut self, status: Status) {
         self.updated = millis(SystemTime::now()).max(self.updated);
         self.status = status;
+        if self.is_over() {
+            self.arguments =
+                RawValue::from_string("{}".to_owned()).expect("an empty object is JSON");
+        }
     }
 
     pub(crate) fn to_row(&self) -> TaskRow {

@@ -29,14 +29,15 @@ impl fmt::Debug for TaskKey {
 /// One app's tasks. Rows of different apps never meet. What a row holds is not for the store to read; it holds what a
 /// caller sent and what a tool answered, so it belongs encrypted on a disk.
 pub trait TaskStore: Send + Sync + 'static {
-    /// A new row, of revision 1. [`Stored::Refused`] where there are too many.
+    /// A new row, of revision 1. [`Stored::Full`] where there are too many.
     fn create(&self, key: TaskKey, row: TaskRow) -> Kept<'_, Stored>;
 
     /// The row, and its revision; none when there is none or it has expired.
     fn load(&self, key: TaskKey) -> Kept<'_, Option<(u64, TaskRow)>>;
 
     /// Replaces the row if it still has that revision, and raises the revision by one. [`Stored::Refused`] when it has
-    /// another or is gone: somebody else was quicker.
+    /// another or is gone: somebody else was quicker. [`Stored::Full`] when there is no room for it; there always is for
+    /// a row of up to 4 KiB.
     fn replace(&self, key: TaskKey, revision: u64, row: TaskRow) -> Kept<'_, Stored>;
 }
 
@@ -48,8 +49,10 @@ pub type Kept<'a, T> = Pin<Box<dyn Future<Output = Result<T, TaskStoreError>> + 
 pub enum Stored {
     /// It is kept.
     Kept,
-    /// It is not, and nothing has changed.
+    /// It is not, since it is not what it was thought to be. Nothing has changed.
     Refused,
+    /// It is not, since all rows together would hold too much. Nothing has changed.
+    Full,
 }
 
 /// What is kept of one task.

@@ -2,13 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use airlock_mcp::{
-    CallError, CallResult, Changes, End, Kept, Questions, Stored, TaskKey, TaskRow, TaskStore,
-    ToolServer, Tools,
+    CallError, CallResult, Changes, End, Kept, Questions, Stage, Stored, TaskKey, TaskRow,
+    TaskStore, ToolServer, Tools,
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -16,10 +19,11 @@ use tokio::{sync::mpsc, time::timeout};
 
 use crate::fixture::{Client, Fake, Heard, raw};
 
-/// Rows in memory, of which there may be this many.
+/// Rows in memory, of which there may be this many, none of which may grow past so many bytes.
 struct Rows {
     rows: Mutex<HashMap<TaskKey, (u64, TaskRow)>>,
     room: usize,
+    largest: AtomicUsize,
 }
 
 impl TaskStore for Rows {
@@ -27,7 +31,7 @@ impl TaskStore for Rows {
         Box::pin(async move {
             let mut rows = self.rows.lock().expect("no panic");
             if rows.len() >= self.room {
-                return Ok(Stored::Refused);
+                return Ok(Stored::Full);
             }
             rows.insert(key, (1, row));
             Ok(Stored::Kept)
@@ -43,6 +47,9 @@ impl TaskStore for Rows {
         Box::pin(async move {
             let mut rows = self.rows.lock().expect("no panic");
             match rows.get_mut(&key) {
+                Some(_) if row.state.len() > self.largest.load(Ordering::SeqCst) => {
+                    Ok(Stored::Full)
+                }
                 Some(kept) if kept.0 == revision => {
                     *kept = (revision + 1, row);
                     Ok(Stored::Kept)
@@ -57,6 +64,7 @@ fn rows(room: usize) -> Arc<Rows> {
     Arc::new(Rows {
         rows: Mutex::default(),
         room,
+        largest: AtomicUsize::new(usize::MAX),
     })
 }
 
@@ -69,7 +77,13 @@ fn server(rows: Arc<Rows>) -> (Fake, mpsc::UnboundedReceiver<&'static str>) {
         let events = events.clone();
         Box::pin(async move {
             let arguments: Value = serde_json::from_str(call.arguments.get()).expect("JSON");
-            let time = Duration::from_millis(arguments["ms"].as_u64().unwrap_or_default());
+            let stage = call.task.map(|task| task.stage);
+            // As if its server died before it came to its end.
+            let ms = match (&arguments["dies"], stage) {
+                (Value::Bool(true), Some(Stage::New)) => 600_000,
+                _ => arguments["ms"].as_u64().unwrap_or_default(),
+            };
+            let time = Duration::from_millis(ms);
             tokio::select! {
                 () = tokio::time::sleep(time) => {}
                 () = call.context.cancelled.cancelled() => {
@@ -78,6 +92,10 @@ fn server(rows: Arc<Rows>) -> (Fake, mpsc::UnboundedReceiver<&'static str>) {
                 }
             }
             match (arguments["do"].as_str(), call.answers) {
+                (Some("repeat"), _) => Ok(CallResult::text(call.arguments.get()).into()),
+                (Some("stage"), _) => Ok(CallResult::text(&format!("{stage:?}")).into()),
+                (Some("lost"), _) if stage == Some(Stage::Resumed) => Err(CallError::Interrupted),
+                (Some("leave"), _) if stage == Some(Stage::New) => Err(CallError::Suspended),
                 (Some("ask"), None) => Ok(End::InputRequired(Questions {
                     requests: raw(ASK),
                     state: b"kept".to_vec(),
@@ -348,15 +366,19 @@ async fn a_restarted_server_goes_on_or_says_that_it_was_interrupted() {
     let kept = rows(100);
     let (before, _told) = server(Arc::clone(&kept));
     let client = before.client();
-    let one = call(&client, "may", json!({"ms": 5000})).await;
+    let one = call(
+        &client,
+        "may",
+        json!({"ms": 5000, "do": "stage", "dies": true}),
+    )
+    .await;
     let two = call(&client, "may", json!({"ms": 60_000})).await;
-    let key = |task: &Value| {
-        let id = task["taskId"].as_str().expect("an id");
-        let id = data_encoding::BASE64URL_NOPAD
-            .decode(id.as_bytes())
-            .expect("base64");
-        TaskKey::from_bytes(*id.first_chunk().expect("long enough"))
-    };
+    let three = call(
+        &client,
+        "may",
+        json!({"ms": 5000, "do": "lost", "dies": true}),
+    )
+    .await;
     let running: Vec<_> = kept
         .rows
         .lock()
@@ -375,14 +397,72 @@ async fn a_restarted_server_goes_on_or_says_that_it_was_interrupted() {
     assert_eq!(get(&client, &one).await["status"], "working");
     let server = Arc::clone(&client.server) as Arc<dyn ToolServer>;
     assert_eq!(client.mcp.resume(&server, key(&one)).await, Ok(true));
+    assert_eq!(client.mcp.resume(&server, key(&three)).await, Ok(true));
     client.mcp.interrupt(&server, key(&two)).await;
     assert_eq!(
         client.mcp.resume(&server, key(&two)).await,
         Ok(false),
         "it is over"
     );
-    assert_eq!(get(&client, &two).await["status"], "failed");
-    until(&client, &one, "completed").await;
+    let interrupted = get(&client, &two).await;
+    assert_eq!(interrupted["status"], "failed");
+    let words = interrupted["error"]["message"].as_str().expect("words");
+    assert!(words.starts_with("Interrupted"), "{words}");
+    let done = until(&client, &one, "completed").await;
+    assert_eq!(done["result"]["content"][0]["text"], "Some(Resumed)");
+    let failed = until(&client, &three, "failed").await;
+    assert_eq!(
+        failed["error"], interrupted["error"],
+        "the call said so itself"
+    );
+}
+
+fn key(task: &Value) -> TaskKey {
+    let id = task["taskId"].as_str().expect("an id");
+    let id = data_encoding::BASE64URL_NOPAD
+        .decode(id.as_bytes())
+        .expect("base64");
+    TaskKey::from_bytes(*id.first_chunk().expect("long enough"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_suspended_leaves_its_task_to_the_next_server() {
+    let kept = rows(100);
+    let (before, _told) = server(Arc::clone(&kept));
+    let client = before.client();
+    let task = call(&client, "may", json!({"ms": 5000, "do": "leave"})).await;
+    client.mcp.idle().await;
+    assert_eq!(get(&client, &task).await["status"], "working");
+
+    let (after, _told) = server(kept);
+    let client = after.client();
+    let server = Arc::clone(&client.server) as Arc<dyn ToolServer>;
+    assert_eq!(client.mcp.resume(&server, key(&task)).await, Ok(true));
+    until(&client, &task, "completed").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_for_which_there_is_no_room_fails_the_task_in_words() {
+    let kept = rows(100);
+    let (server, _told) = server(Arc::clone(&kept));
+    let client = server.client();
+    let long = "x".repeat(10_000);
+    for what in ["repeat", "ask"] {
+        let arguments = json!({"ms": 1000, "do": what, "long": long});
+        let task = call(&client, "may", arguments).await;
+        kept.largest.store(600, Ordering::SeqCst);
+        let failed = until(&client, &task, "failed").await;
+        let words = failed["error"]["message"].as_str().expect("words");
+        assert!(words.contains("no room"), "{words}");
+        kept.largest.store(usize::MAX, Ordering::SeqCst);
+    }
+    let task = call(&client, "may", json!({"do": "ask", "ms": 700})).await;
+    until(&client, &task, "input_required").await;
+    kept.largest.store(10, Ordering::SeqCst);
+    let params = json!({"taskId": task["taskId"], "inputResponses": {"a": {}, "b": {}}});
+    let heard = request(&client, "tasks/update", params).await;
+    assert_eq!(heard.error(), (200, -32603, json!(1)));
+    assert_eq!(get(&client, &task).await["status"], "input_required");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,15 +9,20 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 /// A Dify and a home, and the program that knows both.
-pub(super) struct Desk {
-    pub(super) dify: StandIn,
-    pub(super) home: tempfile::TempDir,
-    pub(super) airlock: Program,
+pub(crate) struct Desk {
+    pub(crate) dify: StandIn,
+    pub(crate) home: tempfile::TempDir,
+    pub(crate) airlock: Program,
 }
 
 impl Desk {
-    pub(super) async fn new() -> Self {
-        let dify = StandIn::start(Options::instant()).await.expect("a Dify");
+    pub(crate) async fn new() -> Self {
+        Self::with(Options::instant()).await
+    }
+
+    /// A desk beside such a Dify.
+    pub(crate) async fn with(dify: Options) -> Self {
+        let dify = StandIn::start(dify).await.expect("a Dify");
         let home = tempfile::tempdir().expect("a directory");
         let airlock = Program::new(home.path()).env("DIFY_URL", &dify.url());
         Self {
@@ -28,7 +33,7 @@ impl Desk {
     }
 
     /// Adds an app by its key on standard input. The reply.
-    pub(super) async fn add(&self, app: SampleApp) -> Value {
+    pub(crate) async fn add(&self, app: SampleApp) -> Value {
         let key = format!("{}\n", self.dify.key(app));
         self.airlock
             .json_with(&["app", "add", "-"], &key)
@@ -36,16 +41,16 @@ impl Desk {
             .expect("added")
     }
 
-    pub(super) async fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         self.airlock.json(arguments).await.expect("a reply")
     }
 
-    pub(super) async fn serve(&self) -> (Running, SocketAddr) {
+    pub(crate) async fn serve(&self) -> (Running, SocketAddr) {
         self.airlock.serve(&[]).await.expect("a server")
     }
 }
 
-pub(super) fn host(reply: &Value) -> String {
+pub(crate) fn host(reply: &Value) -> String {
     reply["app"]["addresses"]["host"]
         .as_str()
         .unwrap_or_else(|| panic!("no address: {reply}"))
@@ -53,18 +58,18 @@ pub(super) fn host(reply: &Value) -> String {
 }
 
 /// The address as the server on this port has it.
-pub(super) fn at(url: &str, address: SocketAddr) -> String {
+pub(crate) fn at(url: &str, address: SocketAddr) -> String {
     let (_, path) = url.split_once("/server/").expect("…/server/CODE/mcp");
     format!("http://{address}/server/{path}")
 }
 
-pub(super) async fn tools(url: &str) -> Value {
+pub(crate) async fn tools(url: &str) -> Value {
     let posted = Post::to(url).rpc("tools/list", json!({})).send().await;
     let response = posted.expect("an answer").response().await;
     response.expect("a list")["result"]["tools"].clone()
 }
 
-pub(super) async fn status(url: &str) -> StatusCode {
+pub(crate) async fn status(url: &str) -> StatusCode {
     let posted = Post::to(url).rpc("tools/list", json!({})).send().await;
     posted.expect("an answer").status
 }

@@ -2,5 +2,5 @@
 
 mod app;
 mod demo;
-mod desk;
+pub(crate) mod desk;
 mod serve;
