@@ -204,6 +204,9 @@ impl Journal {
             known: None,
         };
         let mut runs = self.runs.lock().await;
+        if self.is_left() {
+            return Err(Refused("the call is left to the next process".to_owned()));
+        }
         if let Some(known) = self.take(&entry.digest)? {
             entry.known = Some(known.clone());
             runs.asked.push(entry);
