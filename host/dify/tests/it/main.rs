@@ -3,6 +3,7 @@
 
 mod capacity;
 mod dead;
+mod every;
 mod leaving;
 mod network;
 mod reading;
@@ -11,3 +12,4 @@ mod refusals;
 mod replay;
 mod server;
 mod silence;
+mod states;
