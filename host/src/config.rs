@@ -195,6 +195,15 @@ pub struct LimitArgs {
         value_parser = count
     )]
     pub connections: usize,
+    /// Seconds between two looks at what Dify says of the enabled apps, give or take a fifth; 0 for none.
+    #[arg(
+        long,
+        env = "AIRLOCK_REFRESH_EVERY",
+        default_value_t = 300,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(0..=86_400_000)
+    )]
+    pub refresh_every: u64,
     /// Seconds that a call goes on after an older client (before 2026-07-28) has hung up.
     #[arg(
         long,

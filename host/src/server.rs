@@ -24,6 +24,7 @@ use crate::config::LimitArgs;
 use crate::guests::Guests;
 use crate::net::{self, Door};
 use crate::ops::Operations;
+use crate::ops::drift::Troubles;
 
 /// What a server is built from.
 #[derive(Debug, Clone)]
@@ -108,6 +109,7 @@ impl Server {
                 config.inside_url.clone(),
             ),
             program: config.program.clone(),
+            troubles: Troubles::default(),
         });
         let ending = CancellationToken::new();
         let changes = Arc::new(AppChanges::default());
@@ -153,6 +155,11 @@ impl Server {
         ));
         tasks.spawn(changes.watch(registry, stop.clone()));
         tasks.spawn(warm_up(Arc::clone(&operations), stop.clone()));
+        if config.limits.refresh_every > 0 {
+            let every = Duration::from_secs(config.limits.refresh_every);
+            let watch = Arc::clone(&operations).watch_dify(every, stop.clone());
+            tasks.spawn(watch);
+        }
         tasks.close();
         Ok(Self {
             address,

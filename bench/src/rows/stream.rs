@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use airlock_dify::measure;
 use airlock_dify::{Config, parse_base};
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use serde::de::IgnoredAny;
 use serde_json::json;
 
@@ -102,6 +102,8 @@ async fn call(flood: Flood) -> anyhow::Result<(f64, Series)> {
         key: dify.key.clone(),
     }))?;
     let mut headers = HeaderMap::new();
+    let authority = airlock.url.authority().context("an address has a host")?;
+    headers.insert(HOST, authority.as_str().parse()?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let both = "application/json, text/event-stream";
     headers.insert(ACCEPT, HeaderValue::from_static(both));

@@ -304,6 +304,34 @@ impl Error {
         }
     }
 
+    /// Does it tell how the app is, rather than Dify, the way there, or one run?
+    pub fn is_of_app(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::AppUnavailable { .. }
+            | Self::NotPublished
+            | Self::WrongMode { .. } => true,
+            Self::Unreachable { .. }
+            | Self::Dead { .. }
+            | Self::Timeout { .. }
+            | Self::InvalidInputs(_)
+            | Self::MissingQuery
+            | Self::InvalidParam { .. }
+            | Self::ConversationGone { .. }
+            | Self::Busy { .. }
+            | Self::QueueFull { .. }
+            | Self::RateLimited { .. }
+            | Self::TooLarge { .. }
+            | Self::NotDify { .. }
+            | Self::RunFailed { .. }
+            | Self::Stopped { .. }
+            | Self::Incomplete { .. }
+            | Self::Provider { .. }
+            | Self::Server { .. } => false,
+        }
+    }
+
     /// When to come back, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

@@ -13,6 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use crate::joined::{self, Joined};
+use crate::outputs::within;
 use crate::rounds::Rounds;
 use crate::text::{Text, prefix};
 use crate::wire::{AnyEvent, Envelope, NodeData, RunState, Step, TextData, is_step};
@@ -132,18 +133,19 @@ impl Fold {
 
     /// Takes the data of one event; what it means goes to `out`. An error is the end of the run.
     pub(crate) fn apply(&mut self, data: &[u8], out: &mut VecDeque<Event>) -> Result<(), Error> {
-        // Faster than the lossy way, which is taken where it must be.
-        let data = match str::from_utf8(data) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(data),
-        };
-        if is_step(data.as_bytes())
-            && let Ok(event) = serde_json::from_str::<Step<'_>>(&data)
+        // What is passed over is not even looked at for being text.
+        if is_step(data)
+            && let Ok(event) = serde_json::from_slice::<Step<'_>>(data)
         {
             self.learn(&event, out);
             self.step(&event.event, event.data.unwrap_or_default(), out);
             return Ok(());
         }
+        // Faster than the lossy way, which is taken where it must be.
+        let data = match str::from_utf8(data) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(data),
+        };
         let event: AnyEvent<'_> = match serde_json::from_str(&data) {
             Ok(event) => event,
             Err(error) => {
@@ -331,20 +333,20 @@ impl Fold {
     }
 
     fn learn<D>(&mut self, event: &Envelope<'_, D>, out: &mut VecDeque<Event>) {
-        if let Some(run) = event.workflow_run_id.as_deref().filter(|id| is_id(id)) {
+        if self.ids.run.is_none()
+            && let Some(run) = id(&event.workflow_run_id)
+        {
             self.flow = true;
-            self.ids.run.get_or_insert_with(|| run.to_owned());
+            self.ids.run = Some(run);
         }
         self.flow |= event.event == "workflow_started";
-        if let Some(conversation) = event.conversation_id.as_deref().filter(|id| is_id(id)) {
-            self.conversation
-                .get_or_insert_with(|| conversation.to_owned());
+        if self.conversation.is_none() {
+            self.conversation = id(&event.conversation_id);
         }
-        if let (None, Some(task)) = (
-            &self.ids.task,
-            event.task_id.as_deref().filter(|id| is_id(id)),
-        ) {
-            self.ids.task = Some(task.to_owned());
+        if self.ids.task.is_none()
+            && let Some(task) = id(&event.task_id)
+        {
+            self.ids.task = Some(task);
             out.push_back(Event::Started);
         }
     }
@@ -460,46 +462,6 @@ fn flow_files(end: Vec<Value>, state: Option<Vec<Value>>) -> Vec<Value> {
     }
 }
 
-/// What of a workflow's outputs fits `room` bytes of JSON, and whether that is less than all: a text is cut, and what
-/// cannot be cut is left out.
-fn within(mut outputs: Map<String, Value>, room: usize) -> (Map<String, Value>, bool) {
-    let (mut left, mut cut) = (room, false);
-    outputs.retain(|_, value| {
-        let size = size(value);
-        if size <= left {
-            left -= size;
-            return true;
-        }
-        cut = true;
-        let Value::String(text) = value else {
-            return false;
-        };
-        // A byte of text is up to six of JSON; cut by what it takes on the whole.
-        let share = text.len() * left / size;
-        text.truncate(text.floor_char_boundary(share));
-        left = 0;
-        !text.is_empty()
-    });
-    (outputs, cut)
-}
-
-/// Bytes of a value as JSON.
-fn size(value: &Value) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, value).expect("a JSON value serialises");
-    count.0
-}
-
 fn flow_usage(state: &RunState) -> Option<Value> {
     let tokens = state.total_tokens?;
     Some(
@@ -511,6 +473,11 @@ fn is_empty(value: &Value) -> bool {
     value.is_null()
         || value.as_array().is_some_and(Vec::is_empty)
         || value.as_object().is_some_and(Map::is_empty)
+}
+
+fn id(text: &Option<Cow<'_, str>>) -> Option<String> {
+    let id = text.as_deref().filter(|text| is_id(text))?;
+    Some(id.to_owned())
 }
 
 fn is_id(text: &str) -> bool {

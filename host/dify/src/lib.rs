@@ -29,6 +29,7 @@ mod live;
 #[doc(hidden)]
 pub mod measure;
 mod mode;
+mod outputs;
 mod refusal;
 mod request;
 mod rounds;

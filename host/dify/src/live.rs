@@ -212,6 +212,8 @@ impl Live {
 
     /// Leaves the run behind: stops it in Dify, then frees the slot. Dify runs on by itself when a stream is dropped.
     pub(crate) async fn abandon(mut self) {
+        // Nobody wants it to begin any more.
+        self.again = None;
         if self.fold.ids().task.is_none() && self.stop != Stop::Sent {
             let _ = timeout(NAME_WAIT, self.learn_name()).await;
         }

@@ -5,7 +5,7 @@
 //!
 //! What lies in one piece of the network's is given as a slice of it; what was cut is put together once.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
 use crate::wire::is_step;
@@ -17,7 +17,7 @@ pub(crate) struct Parser {
     /// What came last and was not looked at yet.
     piece: Bytes,
     /// A line that has no end yet.
-    line: Vec<u8>,
+    line: BytesMut,
     /// The `data` lines of an event that has no end yet.
     data: Option<Bytes>,
     /// The rest of the line is passed over.
@@ -50,7 +50,7 @@ impl Parser {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             piece: Bytes::new(),
-            line: Vec::new(),
+            line: BytesMut::new(),
             data: None,
             passing: false,
             bounds,
@@ -66,6 +66,14 @@ impl Parser {
     /// The data of the next whole event.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Error> {
         while let Some(end) = memchr(b'\n', &self.piece) {
+            // The blank line, which every other one is.
+            if end == 0 && self.line.is_empty() && !self.passing {
+                self.piece.advance(1);
+                if let Some(event) = self.data.take() {
+                    return Ok(Some(event));
+                }
+                continue;
+            }
             let rest = self.piece.split_to(end);
             self.piece.advance(1);
             if std::mem::take(&mut self.passing) {
@@ -75,9 +83,9 @@ impl Parser {
                 rest
             } else {
                 self.check(self.line.len() + rest.len())?;
-                let mut line = std::mem::take(&mut self.line);
-                line.extend_from_slice(&rest);
-                line.into()
+                // The buffer comes back when the event is dropped.
+                self.line.extend_from_slice(&rest);
+                self.line.split().freeze()
             };
             if let Some(event) = self.take_line(line)? {
                 return Ok(Some(event));
@@ -91,7 +99,7 @@ impl Parser {
     /// What the stream's end left behind: an event whose last blank line never came is still an event.
     pub(crate) fn finish(&mut self) -> Option<Bytes> {
         let line = std::mem::take(&mut self.line);
-        let event = self.take_line(line.into()).ok()?;
+        let event = self.take_line(line.freeze()).ok()?;
         event.or_else(|| self.data.take())
     }
 
@@ -105,7 +113,7 @@ impl Parser {
                 length,
                 "a long event of Dify that tells only of a step was passed over"
             );
-            self.line = Vec::new();
+            self.line = BytesMut::new();
             self.passing = true;
             return Ok(());
         }
@@ -214,6 +222,28 @@ mod tests {
                 ));
             }
         }
+    }
+
+    #[test]
+    fn what_is_held_is_one_event_however_long_the_stream() {
+        let event = [b"data: ".as_slice(), &[b'x'; 60_000], b"\n\n"].concat();
+        let mut parser = Parser::new(Bounds {
+            event: 1 << 20,
+            ..BOUNDS
+        });
+        let (mut most, mut events) = (0, 0);
+        for piece in event.repeat(200).chunks(8 << 10) {
+            parser.push(Bytes::copy_from_slice(piece));
+            while parser.next().expect("within the cap").is_some() {
+                events += 1;
+            }
+            most = most.max(parser.line.capacity());
+        }
+        assert_eq!(events, 200);
+        assert!(
+            most < 3 * event.len(),
+            "12 MB came by, and {most} bytes were held"
+        );
     }
 
     #[test]

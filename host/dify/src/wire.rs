@@ -27,58 +27,86 @@ where
 
 /// The same for a text, without looking at it twice.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    deserializer.deserialize_any(Text)
+    Ok(match deserializer.deserialize_any(Any)? {
+        Scalar::Text(text) => Some(text),
+        Scalar::Whole(_) | Scalar::Real(_) | Scalar::Other => None,
+    })
 }
 
+/// The same for a text that is kept.
 fn owned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(text(deserializer)?.map(Cow::into_owned))
 }
 
-struct Text;
+/// The same for a count.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(match deserializer.deserialize_any(Any)? {
+        Scalar::Whole(number) => Some(number),
+        Scalar::Text(_) | Scalar::Real(_) | Scalar::Other => None,
+    })
+}
 
-impl<'de> Visitor<'de> for Text {
-    type Value = Option<Cow<'de, str>>;
+/// The same for a number.
+fn real<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Ok(match deserializer.deserialize_any(Any)? {
+        Scalar::Real(number) => Some(number),
+        Scalar::Whole(number) => Some(number as f64),
+        Scalar::Text(_) | Scalar::Other => None,
+    })
+}
+
+enum Scalar<'de> {
+    Text(Cow<'de, str>),
+    Whole(u64),
+    Real(f64),
+    Other,
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Scalar<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(text)))
+        Ok(Scalar::Text(Cow::Borrowed(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(text.to_owned())))
+        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Scalar::Whole(number))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Scalar::Real(number))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
+        Ok(Scalar::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Scalar::Other)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Scalar::Other)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
+        Ok(Scalar::Other)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
+        Ok(Scalar::Other)
     }
 }
 
@@ -162,11 +190,11 @@ pub(crate) struct NodeData {
     pub(crate) title: Option<String>,
     #[serde(default, deserialize_with = "owned")]
     pub(crate) status: Option<String>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "real")]
     pub(crate) elapsed_time: Option<f64>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "whole")]
     pub(crate) index: Option<u64>,
-    #[serde(default, deserialize_with = "loose")]
+    #[serde(default, deserialize_with = "whole")]
     pub(crate) retry_index: Option<u64>,
     #[serde(default, deserialize_with = "loose")]
     pub(crate) metadata: Option<Lengths>,

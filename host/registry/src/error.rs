@@ -26,6 +26,12 @@ pub enum Error {
         "an app key is up to 256 visible ASCII characters, as Dify shows it under API Access (app-…)"
     )]
     BadAppKey,
+    /// The key is another app's.
+    #[error("this key is registered already, for the app {slug}")]
+    KeyTaken {
+        /// That app's short name.
+        slug: String,
+    },
     /// A bound of [`bounds`](crate::bounds).
     #[error("{what} has {size} bytes, and {limit} are allowed")]
     TooLarge {

@@ -74,8 +74,8 @@ pub(crate) async fn put(db: &mut SqliteConnection, row: &Row) -> Result<(), sqlx
                            sealed_address, guest, facts, manifest, described_by, overlay, settings, created_at, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (id) DO UPDATE SET
-             name = ?3, mode = ?4, description = ?5, enabled = ?6, credential_epoch = ?7, sealed_address = ?10, guest = ?11,
-             facts = ?12, manifest = ?13, described_by = ?14, overlay = ?15, settings = ?16, updated_at = ?18",
+             name = ?3, mode = ?4, description = ?5, enabled = ?6, credential_epoch = ?7, key_fingerprint = ?8,
+             sealed_key = ?9, sealed_address = ?10, guest = ?11, facts = ?12, manifest = ?13, described_by = ?14, overlay = ?15, settings = ?16, updated_at = ?18",
     )
     .bind(app.id.as_str())
     .bind(&app.slug)

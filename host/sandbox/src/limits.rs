@@ -17,7 +17,7 @@ pub struct Limits {
     pub memory: usize,
     /// Elements of all tables of the call together. 20,000.
     pub table_elements: usize,
-    /// Data that crosses from the guest to the host in one host call, in bytes. 8 MiB.
+    /// Data that crosses from the guest to the host in one host call, in bytes. 16 MiB.
     pub host_call_bytes: usize,
     /// Handles that the guest holds at one time. 1,024.
     pub handles: usize,
@@ -33,7 +33,7 @@ impl Default for Limits {
             deadline: Duration::from_secs(1_260),
             memory: 64 << 20,
             table_elements: 20_000,
-            host_call_bytes: 8 << 20,
+            host_call_bytes: 16 << 20,
             handles: 1_024,
             log_bytes: 64 << 10,
         }

@@ -31,6 +31,13 @@ struct Add {
     guest: Option<String>,
 }
 
+/// The body of `PUT /api/v1/apps/{app}/key`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    key: String,
+}
+
 /// A request that is no operation.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnOperation {
@@ -88,6 +95,16 @@ pub fn request(operation: Operation) -> Asked {
         Operation::Disable { app } => bare(Method::POST, format!("{}/disable", one(&app))),
         Operation::Regenerate { app } => bare(Method::POST, format!("{}/regenerate", one(&app))),
         Operation::Refresh { app } => bare(Method::POST, format!("{}/refresh", one(&app))),
+        Operation::SetKey { app, key } => {
+            let key = Key {
+                key: key.expose().to_owned(),
+            };
+            asked(
+                Method::PUT,
+                format!("{}/key", one(&app)),
+                serde_json::to_vec(&key).expect("a string is JSON"),
+            )
+        }
         Operation::Describe { app, words } => asked(
             Method::PATCH,
             format!("{}/words", one(&app)),
@@ -163,6 +180,13 @@ pub fn operation(
                 ("disable", "POST") => Operation::Disable { app },
                 ("regenerate", "POST") => Operation::Regenerate { app },
                 ("refresh", "POST") => Operation::Refresh { app },
+                ("key", "PUT") => {
+                    let key: Key = serde_json::from_slice(&body).map_err(|error| not(&error))?;
+                    Operation::SetKey {
+                        app,
+                        key: Secret::new(key.key),
+                    }
+                }
                 ("words", "PATCH") => Operation::Describe {
                     app,
                     words: serde_json::from_slice(&body).map_err(|error| not(&error))?,
@@ -175,7 +199,10 @@ pub fn operation(
                     app,
                     component: None,
                 },
-                ("enable" | "disable" | "regenerate" | "refresh" | "words" | "guest", _) => {
+                (
+                    "enable" | "disable" | "regenerate" | "refresh" | "key" | "words" | "guest",
+                    _,
+                ) => {
                     return wrong();
                 }
                 _ => return Err(NotAnOperation::Path),
@@ -233,6 +260,10 @@ mod tests {
         there_and_back(Operation::Disable { app: app() });
         there_and_back(Operation::Regenerate { app: app() });
         there_and_back(Operation::Refresh { app: app() });
+        there_and_back(Operation::SetKey {
+            app: app(),
+            key: Secret::new("app-2"),
+        });
         there_and_back(Operation::Describe { app: app(), words });
         there_and_back(Operation::SetGuest {
             app: app(),

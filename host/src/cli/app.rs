@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use airlock_registry::Secret;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
@@ -35,6 +36,9 @@ pub enum AppCommand {
     /// Ask Dify again what an app is: after its form, its name or its texts have changed there.
     #[command(after_help = "Example:\n  airlock app refresh travel-chat")]
     Refresh(OneApp),
+    /// Give an app another key of Dify's, after its own was replaced there. Address and texts stay.
+    #[command(after_help = "Example:\n  printf %s \"$KEY\" | airlock app key travel-chat -")]
+    Key(KeyArgs),
     /// Set a tool's name, title and description, and each input's text or fixed value.
     #[command(
         after_help = "Example:\n  airlock app describe travel-chat --description 'Plans a trip. Use it for travel questions.' \\\n    --input topic='Where the trip goes' --pin style='\"short\"'"
@@ -50,15 +54,33 @@ pub enum AppCommand {
     Remove(OneApp),
 }
 
-/// Options of `app add`.
+/// Where an API key is read. On a command line it would show in process lists.
 #[derive(Debug, Args)]
-pub struct AddArgs {
-    /// `-` reads the app's API key (app-…) from standard input. A key on a command line would show in process lists.
+pub struct KeySource {
+    /// `-` reads the app's API key (app-…) from standard input.
     #[arg(value_name = "-", required_unless_present = "key_file", value_parser = ["-"])]
     stdin: Option<String>,
     /// Read the API key from this file.
     #[arg(long, value_name = "FILE", conflicts_with = "stdin")]
     key_file: Option<PathBuf>,
+}
+
+/// Options of `app key`.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// The app.
+    app: String,
+    /// Where its key is.
+    #[command(flatten)]
+    key: KeySource,
+}
+
+/// Options of `app add`.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// Where its key is.
+    #[command(flatten)]
+    key: KeySource,
     /// Serve it with this guest instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     guest: Option<PathBuf>,
@@ -136,6 +158,18 @@ fn change(text: String) -> Change<String> {
     }
 }
 
+impl KeySource {
+    fn read(&self) -> anyhow::Result<Secret> {
+        let key = match &self.key_file {
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the key file {}", file.display()))?,
+            None => std::io::read_to_string(std::io::stdin())
+                .context("cannot read the key from standard input")?,
+        };
+        Ok(Secret::new(key.trim().to_owned()))
+    }
+}
+
 impl DescribeArgs {
     fn operation(self) -> anyhow::Result<Operation> {
         let mut inputs: BTreeMap<String, InputWords> = BTreeMap::new();
@@ -178,15 +212,9 @@ pub(super) fn read_component(file: &std::path::Path) -> anyhow::Result<Vec<u8>> 
 pub async fn run(global: &Global, command: AppCommand) -> anyhow::Result<()> {
     let operation = match command {
         AppCommand::Add(args) => {
-            let key = match &args.key_file {
-                Some(file) => std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read the key file {}", file.display()))?,
-                None => std::io::read_to_string(std::io::stdin())
-                    .context("cannot read the key from standard input")?,
-            };
             let guest = args.guest.as_deref().map(read_component).transpose()?;
             Operation::Add {
-                key: airlock_registry::Secret::new(key.trim().to_owned()),
+                key: args.key.read()?,
                 guest,
             }
         }
@@ -199,6 +227,10 @@ pub async fn run(global: &Global, command: AppCommand) -> anyhow::Result<()> {
         AppCommand::Disable(one) => Operation::Disable { app: one.app },
         AppCommand::Regenerate(one) => Operation::Regenerate { app: one.app },
         AppCommand::Refresh(one) => Operation::Refresh { app: one.app },
+        AppCommand::Key(args) => Operation::SetKey {
+            key: args.key.read()?,
+            app: args.app,
+        },
         AppCommand::Describe(args) => args.operation()?,
         AppCommand::Guest(args) => {
             let component = args.file.as_deref().map(read_component).transpose()?;

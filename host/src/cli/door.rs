@@ -12,6 +12,7 @@ use crate::addresses::Bases;
 use crate::admin::client;
 use crate::config::Surroundings;
 use crate::guests::Guests;
+use crate::ops::drift::Troubles;
 use crate::ops::{Operation, Operations, Reply};
 
 /// Has an operation done.
@@ -49,6 +50,7 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
             surroundings.place.inside_url,
         ),
         program: super::PROGRAM.into(),
+        troubles: Troubles::default(),
     };
     let reply = operations.execute(operation).await;
     registry.close().await?;

@@ -56,6 +56,9 @@ pub fn text(reply: &Reply) -> String {
                         tools.join(", ")
                     ),
                 );
+                if let Some(trouble) = &app.trouble {
+                    line(&mut out, format_args!("    trouble: {trouble}"));
+                }
             }
             out
         }
@@ -78,6 +81,9 @@ fn one(app: &AppView) -> String {
             app.slug, app.name, app.mode, app.id, app.guest
         ),
     );
+    if let Some(trouble) = &app.trouble {
+        line(&mut out, format_args!("\n  trouble: {trouble}"));
+    }
     for tool in &app.tools {
         line(&mut out, format_args!("\n  tool {}", tool.name));
         if let Some(title) = &tool.title {

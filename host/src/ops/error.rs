@@ -22,6 +22,18 @@ pub enum OpError {
     /// Dify's answer, in words for the log.
     #[error("{0}")]
     Dify(String),
+    /// A key that leads to another kind of app.
+    #[error(
+        "this key leads to an app of the mode {is} ({name}), and this one is {was}: add that app by itself"
+    )]
+    OtherMode {
+        /// The mode it had.
+        was: String,
+        /// The mode behind the key.
+        is: String,
+        /// Dify's name of the app behind the key.
+        name: String,
+    },
     /// The guest cannot serve.
     #[error(transparent)]
     Guest(#[from] GuestError),
@@ -65,9 +77,10 @@ impl OpError {
         match self {
             Self::Registry(error) => match error {
                 Registry::UnknownApp => StatusCode::NOT_FOUND,
-                Registry::Ambiguous { .. } | Registry::Changed | Registry::NoAddress => {
-                    StatusCode::CONFLICT
-                }
+                Registry::Ambiguous { .. }
+                | Registry::Changed
+                | Registry::NoAddress
+                | Registry::KeyTaken { .. } => StatusCode::CONFLICT,
                 Registry::BadAppKey
                 | Registry::TooLarge { .. }
                 | Registry::TooMany { .. }
@@ -80,6 +93,7 @@ impl OpError {
             Self::Dify(_) => StatusCode::BAD_GATEWAY,
             Self::NoDify
             | Self::Key(_)
+            | Self::OtherMode { .. }
             | Self::Guest(_)
             | Self::Overlay(_)
             | Self::List(_)

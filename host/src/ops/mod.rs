@@ -2,9 +2,11 @@
 //!
 //! * [`Operation`] and [`Reply`]: the question and the answer, as they cross `admin.sock`.
 //! * [`Operations`]: does them, on the registry, Dify and the guests.
+//! * [`drift`]: what changes in Dify, looked for in the background.
 //! * [`OpError`]: why one was not done.
 
 pub mod describe;
+pub mod drift;
 pub mod error;
 pub mod operations;
 pub mod view;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use airlock_dify::{AppKey, Dify};
 use airlock_registry::{AppRecord, Described, Digest, NewApp, Overlay, Registry, Secret};
 
+use super::drift::Troubles;
 use super::error::OpError;
 use super::view::AppView;
 use super::wire::{Operation, Reply};
@@ -25,6 +26,8 @@ pub struct Operations {
     pub bases: Bases,
     /// How a client on this host starts Airlock, for the bridge over standard input and output.
     pub program: String,
+    /// What keeps apps from being used as they stand.
+    pub troubles: Troubles,
 }
 
 impl Operations {
@@ -51,7 +54,7 @@ impl Operations {
             Operation::List => {
                 let snapshot = self.registry.snapshot();
                 Ok(Reply::Apps {
-                    apps: snapshot.apps().map(|app| AppView::new(app)).collect(),
+                    apps: snapshot.apps().map(|app| self.view(app)).collect(),
                 })
             }
             Operation::Show { app, reveal } => {
@@ -83,6 +86,10 @@ impl Operations {
             Operation::Refresh { app } => {
                 let app = self.find(&app)?;
                 self.refresh(&app).await
+            }
+            Operation::SetKey { app, key } => {
+                let app = self.find(&app)?;
+                self.set_key(&app, key).await
             }
             Operation::Describe { app, words } => {
                 let app = self.find(&app)?;
@@ -118,8 +125,15 @@ impl Operations {
         Ok(Arc::clone(self.registry.snapshot().find(word)?))
     }
 
+    fn view(&self, app: &AppRecord) -> AppView {
+        AppView {
+            trouble: self.troubles.of(&app.id),
+            ..AppView::new(app)
+        }
+    }
+
     fn one(&self, app: &AppRecord, address: Option<&Secret>) -> Result<Reply, OpError> {
-        let mut view = AppView::new(app);
+        let mut view = self.view(app);
         if let Some(address) = address {
             let addresses = self.bases.addresses(address.expose());
             view.snippets = addresses.snippets(&app.slug, &self.program);
@@ -133,17 +147,11 @@ impl Operations {
         let app_key: AppKey = key.expose().parse()?;
         if let Some(app) = self.registry.snapshot().by_app_key(&key) {
             return Ok(Reply::Added {
-                app: AppView::new(app),
+                app: self.view(app),
                 existed: true,
             });
         }
-        let dify = self.dify.as_ref().ok_or(OpError::NoDify)?;
-        let facts: Facts = dify
-            .app(app_key)
-            .facts()
-            .await
-            .map_err(|error| OpError::Dify(error.operator()))?
-            .into();
+        let facts = self.facts(app_key).await?;
         let component = match &guest {
             Some(bytes) => self.guests.compile(bytes.clone()).await?,
             None => self.guests.component(&self.registry, None).await?,
@@ -167,23 +175,47 @@ impl Operations {
         // An app that was added meanwhile keeps the guest it has.
         self.forget_unused();
         Ok(Reply::Added {
-            app: AppView::new(&added.app),
+            app: self.view(&added.app),
             existed: added.existed,
         })
     }
 
     /// The facts as Dify has them now, and what the app's guest makes of them.
     async fn refresh(&self, app: &AppRecord) -> Result<Reply, OpError> {
-        let dify = self.dify.as_ref().ok_or(OpError::NoDify)?;
         let key: AppKey = self.registry.app_key(&app.id)?.expose().parse()?;
-        let facts = dify.app(key).facts().await;
-        let facts: Facts = facts
-            .map_err(|error| OpError::Dify(error.operator()))?
-            .into();
-        let by = described_by(&guests::digest(app.guest), &facts.app(&app.settings));
-        self.describe_again(app, &facts, by).await?;
+        let facts = self.facts(key).await?;
+        self.describe_again(app, &facts).await?;
+        self.troubles.note(&app.id, None);
         let app = self.find(app.id.as_str())?;
         self.one(&app, None)
+    }
+
+    /// The new key has to lead to an app of the same mode: whether it is the same app, Dify does not tell.
+    async fn set_key(&self, app: &AppRecord, key: Secret) -> Result<Reply, OpError> {
+        let facts = self.facts(key.expose().parse()?).await?;
+        if facts.mode != app.mode {
+            return Err(OpError::OtherMode {
+                was: app.mode.clone(),
+                is: facts.mode,
+                name: facts.name,
+            });
+        }
+        let described = self.described(app, &facts).await?;
+        let app = self
+            .registry
+            .set_key(app, key, facts.stored(), described)
+            .await?;
+        self.troubles.note(&app.id, None);
+        self.one(&app, None)
+    }
+
+    /// What Dify says of the app behind `key`.
+    async fn facts(&self, key: AppKey) -> Result<Facts, OpError> {
+        let dify = self.dify.as_ref().ok_or(OpError::NoDify)?;
+        let facts = dify.app(key).facts().await;
+        Ok(facts
+            .map_err(|error| OpError::Dify(error.operator()))?
+            .into())
     }
 
     /// The new component is compiled and has described the app before anything changes.
@@ -219,30 +251,34 @@ impl Operations {
                 tracing::warn!(app = %app.slug, "the stored facts of this app cannot be read; remove it and add it again");
                 continue;
             };
-            let told = facts.app(&app.settings);
-            let by = described_by(&guests::digest(app.guest), &told);
+            let by = described_by(&guests::digest(app.guest), &facts.app(&app.settings));
             if by == app.described_by {
                 continue;
             }
-            if let Err(error) = self.describe_again(app, &facts, by).await {
+            if let Err(error) = self.describe_again(app, &facts).await {
                 tracing::warn!(app = %app.slug, %error, "this app keeps its old description");
             }
         }
     }
 
-    async fn describe_again(
+    pub(super) async fn describe_again(
         &self,
         app: &AppRecord,
         facts: &Facts,
-        by: String,
-    ) -> Result<(), OpError> {
+    ) -> Result<Arc<AppRecord>, OpError> {
+        let described = self.described(app, facts).await?;
+        let app = self.registry.set_facts(app, facts.stored(), described);
+        Ok(app.await?)
+    }
+
+    /// What the app's guest makes of these facts, which can be published with the operator's words.
+    async fn described(&self, app: &AppRecord, facts: &Facts) -> Result<Described, OpError> {
         let component = self.guests.component(&self.registry, app.guest).await?;
-        let manifest = guests::describe(&component, facts.app(&app.settings)).await?;
+        let told = facts.app(&app.settings);
+        let by = described_by(&guests::digest(app.guest), &told);
+        let manifest = guests::describe(&component, told).await?;
         Published::new(&manifest, &app.overlay)?.list()?;
-        self.registry
-            .set_facts(app, facts.stored(), described(&manifest, by))
-            .await?;
-        Ok(())
+        Ok(described(&manifest, by))
     }
 
     fn forget_unused(&self) {

@@ -24,6 +24,9 @@ pub struct AppView {
     pub has_address: bool,
     /// `built-in`, or the component's digest.
     pub guest: String,
+    /// What keeps it from being used as it stands, as Dify said last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// What clients see.
     pub tools: Vec<ToolView>,
     /// What a linter says, and what of the operator's words fits nothing any more.
@@ -88,6 +91,7 @@ impl AppView {
                 .guest
                 .as_ref()
                 .map_or_else(|| "built-in".to_owned(), ToString::to_string),
+            trouble: None,
             tools: Vec::new(),
             notes: Vec::new(),
             addresses: None,

@@ -49,6 +49,13 @@ pub enum Operation {
         /// Which app.
         app: String,
     },
+    /// Another key of Dify's for the same app.
+    SetKey {
+        /// Which app.
+        app: String,
+        /// The key.
+        key: Secret,
+    },
     /// The operator's words for a tool.
     Describe {
         /// Which app.
@@ -81,6 +88,7 @@ impl Operation {
             Self::Disable { .. } => Some("disable"),
             Self::Regenerate { .. } => Some("regenerate"),
             Self::Refresh { .. } => Some("refresh"),
+            Self::SetKey { .. } => Some("key"),
             Self::Describe { .. } => Some("describe"),
             Self::SetGuest { .. } => Some("guest"),
             Self::Remove { .. } => Some("remove"),

@@ -120,7 +120,7 @@ pub(crate) async fn run(
     if !payload.conversation_id.is_empty() && !known && mode != Mode::AdvancedChat {
         return Err(unknown_conversation());
     }
-    let inputs = match app.form.accept(payload.inputs) {
+    let inputs = match app.form().accept(payload.inputs) {
         Ok(inputs) => inputs,
         // A flow's stream has begun by the time its worker looks at the inputs.
         Err(refusal) if payload.streaming && mode.is_flow() => {

@@ -6,6 +6,7 @@ use crate::answer::Refusal;
 use crate::python;
 
 /// An app's form.
+#[derive(Clone)]
 pub(crate) struct Form {
     /// Whether a start node holds it (workflow, chatflow). Those apply defaults and show more keys; the simple
     /// modes never apply a default and show what their editor stored.
@@ -14,6 +15,7 @@ pub(crate) struct Form {
 }
 
 /// One variable of a form.
+#[derive(Clone)]
 pub(crate) struct Field {
     kind: Kind,
     variable: &'static str,
@@ -183,6 +185,13 @@ impl Field {
 }
 
 impl Form {
+    /// The same with one more variable.
+    pub(crate) fn and(&self, field: Field) -> Self {
+        let mut form = self.clone();
+        form.fields.push(field);
+        form
+    }
+
     /// The form of a workflow or chatflow.
     pub(crate) fn of_flow(fields: Vec<Field>) -> Self {
         Self { flow: true, fields }

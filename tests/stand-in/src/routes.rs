@@ -160,7 +160,7 @@ async fn serve(
         Endpoint::Parameters if app.behaviour() == Behaviour::NotPublished => {
             Err(Refusal::app_unavailable())
         }
-        Endpoint::Parameters => ok(&app.sample.parameters(&app.form)),
+        Endpoint::Parameters => ok(&app.sample.parameters(&app.form())),
         Endpoint::Meta => ok(&app.sample.meta()),
         Endpoint::Site => ok(&app.sample.site()),
         Endpoint::Run(door) => {

@@ -72,6 +72,22 @@ impl StandIn {
         self.state.app(app).set_behaviour(behaviour);
     }
 
+    /// Adds a short text to an app's form, as its author would; it may be left out.
+    ///
+    /// # Panics
+    /// When [`Options::apps`] left the app out.
+    pub fn add_input(&self, app: SampleApp, variable: &'static str, label: &'static str) {
+        self.state.app(app).add_input(variable, label);
+    }
+
+    /// Deletes an app's key and makes another, which is the answer. [`StandIn::key`] goes on to name the first one.
+    ///
+    /// # Panics
+    /// When [`Options::apps`] left the app out.
+    pub fn replace_key(&self, app: SampleApp) -> String {
+        self.state.app(app).replace_key()
+    }
+
     /// What has been seen so far.
     pub fn seen(&self) -> Seen {
         self.state.seen.now()

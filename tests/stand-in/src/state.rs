@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apps::SampleApp;
 use crate::behaviour::Behaviour;
-use crate::form::Form;
+use crate::form::{Field, Form, Kind};
 use crate::ids;
 use crate::options::Options;
 use crate::seen::{Counted, Recorder};
@@ -37,8 +37,10 @@ pub(crate) struct App {
     pub(crate) key: String,
     pub(crate) id: String,
     pub(crate) workflow_id: String,
-    pub(crate) form: Form,
+    form: Mutex<Arc<Form>>,
     behaviour: Mutex<Behaviour>,
+    /// The key that stands in the place of the first one.
+    replaced: Mutex<Option<String>>,
 }
 
 /// A run that is going on.
@@ -91,7 +93,7 @@ impl State {
     }
 
     pub(crate) fn app_of_key(&self, key: &str) -> Option<&App> {
-        self.apps.iter().find(|app| app.key == key)
+        self.apps.iter().find(|app| app.opens_with(key))
     }
 
     /// Notes that a task runs; the token is what a stop request fires.
@@ -209,9 +211,30 @@ impl App {
             key: ids::app_key(),
             id: ids::uuid(),
             workflow_id: ids::uuid(),
-            form: sample.form(),
+            form: Mutex::new(Arc::new(sample.form())),
             behaviour: Mutex::default(),
+            replaced: Mutex::default(),
         }
+    }
+
+    pub(crate) fn form(&self) -> Arc<Form> {
+        Arc::clone(&locked(&self.form))
+    }
+
+    /// Adds a short text that may be left out.
+    pub(crate) fn add_input(&self, variable: &'static str, label: &'static str) {
+        let mut form = locked(&self.form);
+        *form = Arc::new(form.and(Field::new(Kind::Text, variable, label)));
+    }
+
+    pub(crate) fn replace_key(&self) -> String {
+        let key = ids::app_key();
+        *locked(&self.replaced) = Some(key.clone());
+        key
+    }
+
+    fn opens_with(&self, key: &str) -> bool {
+        locked(&self.replaced).as_ref().unwrap_or(&self.key) == key
     }
 
     pub(crate) fn behaviour(&self) -> Behaviour {

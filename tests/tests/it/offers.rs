@@ -29,7 +29,7 @@ pub(crate) async fn ask_as(
     post.rpc(method, params).send().await.expect("an answer")
 }
 
-async fn ask(url: &str, method: &str, name: Option<&str>, params: Value) -> Posted {
+pub(crate) async fn ask(url: &str, method: &str, name: Option<&str>, params: Value) -> Posted {
     ask_as(url, method, name, params, &json!({"elicitation": {}})).await
 }
 

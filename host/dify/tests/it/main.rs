@@ -4,6 +4,7 @@
 mod capacity;
 mod dead;
 mod follow;
+mod every;
 mod leaving;
 mod network;
 mod reading;
@@ -12,3 +13,4 @@ mod refusals;
 mod replay;
 mod server;
 mod silence;
+mod states;

@@ -1,10 +1,51 @@
 //! What an app is: recorded answers to `GET /info` and `GET /parameters`.
 
 use airlock_dify::{Error, Facts};
+use airlock_form::Form;
 use serde_json::Value;
 
 use crate::recording::Recording;
 use crate::server::{Server, json};
+
+/// Two recordings, the app's name and mode, and the variables of its form.
+#[rustfmt::skip]
+const FACTS: &[(&str, &str, &str, &str, &str)] = &[
+    ("agent_llm-info", "agent_llm-parameters", "LLM Agent", "agent-chat", ""),
+    ("cf_echo-info", "cf_echo-parameters", "Echo Chatflow", "advanced-chat", "tone"),
+    ("cf_echo-info", "cf_mod-parameters", "Echo Chatflow", "advanced-chat", ""),
+    ("cf_echo-info", "cf_vision-parameters", "Echo Chatflow", "advanced-chat", ""),
+    ("chat_llm-info", "chat_feat-parameters", "LLM Chat", "chat", "name age loud about"),
+    ("chat_llm-info", "chat_llm-parameters", "LLM Chat", "chat", "topic style"),
+    ("compl_llm-info", "compl_llm-parameters", "LLM Completion", "completion", "topic style query"),
+    ("cf_echo-info", "parameters-with-user", "Echo Chatflow", "advanced-chat", "tone"),
+    ("wf_types-info", "wf_def-parameters", "All Input Types", "workflow", "t p s nint nfloat nstr ctrue hid hidreq j f"),
+    ("wf_types-info", "wf_def2-parameters", "All Input Types", "workflow", "t p s nint nfloat nstr ctrue hid hidreq j f"),
+    ("wf_types-info", "wf_types-parameters", "All Input Types", "workflow", "title_text body_text lang count verbose cfg doc docs"),
+];
+
+/// Two recordings, and the code of what comes of them.
+const UNREADABLE: &[(&str, &str, &str)] = &[
+    (
+        "unpublished-info",
+        "unpublished-parameters",
+        "app_unavailable",
+    ),
+    ("err-api-disabled-info", "wf_types-parameters", "forbidden"),
+    // A page of the web server, and JSON of something else.
+    ("v1-index", "wf_types-parameters", "not_dify"),
+    ("health", "wf_types-parameters", "not_dify"),
+];
+
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let read = FACTS
+        .iter()
+        .flat_map(|&(info, parameters, ..)| [info, parameters]);
+    read.chain(
+        UNREADABLE
+            .iter()
+            .flat_map(|&(info, parameters, _)| [info, parameters]),
+    )
+}
 
 async fn facts(info: &'static str, parameters: &'static str) -> Result<Facts, Error> {
     let server = Server::start(move |asked| match asked.path.as_str() {
@@ -17,38 +58,19 @@ async fn facts(info: &'static str, parameters: &'static str) -> Result<Facts, Er
 }
 
 #[tokio::test]
-async fn the_facts_of_every_mode_are_read() {
-    for (info, parameters, name, mode) in [
-        (
-            "wf_types-info",
-            "wf_types-parameters",
-            "All Input Types",
-            "workflow",
-        ),
-        (
-            "cf_echo-info",
-            "cf_echo-parameters",
-            "Echo Chatflow",
-            "advanced-chat",
-        ),
-        ("chat_llm-info", "chat_llm-parameters", "LLM Chat", "chat"),
-        (
-            "compl_llm-info",
-            "compl_llm-parameters",
-            "LLM Completion",
-            "completion",
-        ),
-        (
-            "agent_llm-info",
-            "agent_llm-parameters",
-            "LLM Agent",
-            "agent-chat",
-        ),
-    ] {
+async fn what_an_app_is_and_what_it_takes_is_read() {
+    for &(info, parameters, name, mode, variables) in FACTS {
         let facts = facts(info, parameters).await.unwrap();
         assert_eq!((facts.name.as_str(), facts.mode.as_str()), (name, mode));
         assert_eq!(facts.dify_version.as_deref(), Some("1.14.2"));
-        assert!(facts.parameters["user_input_form"].is_array() && !facts.description.is_empty());
+        assert!(!facts.description.is_empty());
+        let form = Form::parse(&facts.parameters);
+        let found: Vec<&str> = form
+            .fields
+            .iter()
+            .map(|field| field.variable.as_str())
+            .collect();
+        assert_eq!(found.join(" "), variables, "{parameters}");
     }
 }
 
@@ -72,24 +94,10 @@ async fn parameters_are_verbatim_but_for_the_forbidden_words() {
 
 #[tokio::test]
 async fn an_app_that_cannot_be_read_says_why() {
-    let unpublished = facts("unpublished-info", "unpublished-parameters")
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(unpublished, Error::AppUnavailable { .. }),
-        "{unpublished:?}"
-    );
-    let off = facts("err-api-disabled-info", "wf_types-parameters")
-        .await
-        .unwrap_err();
-    assert!(matches!(off, Error::Forbidden { .. }), "{off:?}");
-    let web_pages = facts("v1-index", "wf_types-parameters").await.unwrap_err();
-    assert!(matches!(web_pages, Error::NotDify { .. }), "{web_pages:?}");
-    let health = facts("health", "wf_types-parameters").await.unwrap_err();
-    assert!(
-        matches!(health, Error::NotDify { .. }),
-        "JSON of something else: {health:?}"
-    );
+    for &(info, parameters, code) in UNREADABLE {
+        let error = facts(info, parameters).await.unwrap_err();
+        assert_eq!(error.code(), code, "{info}: {error:?}");
+    }
 }
 
 #[tokio::test]

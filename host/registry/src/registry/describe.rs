@@ -13,7 +13,8 @@ use crate::{
     digest::Digest,
     error::Error,
     overlay::Overlay,
-    snapshot::Row,
+    secret::Secret,
+    snapshot::{Row, Snapshot},
 };
 
 impl Registry {
@@ -61,13 +62,45 @@ impl Registry {
         bounds::facts(&facts)?;
         bounds::described(&described)?;
         self.describe(before, None, move |app| {
-            AppFacts {
-                name: app.name,
-                mode: app.mode,
-                description: app.description,
-                facts: app.facts,
-            } = facts;
+            facts_as(app, facts);
             described_as(app, described);
+        })
+        .await
+    }
+
+    /// Gives an app another key of Dify's, with what Dify says of the app behind it and what its guest makes of that.
+    ///
+    /// # Errors
+    /// [`Error::UnknownApp`], [`Error::Changed`], [`Error::BadAppKey`], [`Error::KeyTaken`], [`Error::TooLarge`],
+    /// [`Error::Storage`].
+    pub async fn set_key(
+        &self,
+        before: &AppRecord,
+        key: Secret,
+        facts: AppFacts,
+        described: Described,
+    ) -> Result<Arc<AppRecord>, Error> {
+        bounds::app_key(&key)?;
+        bounds::facts(&facts)?;
+        bounds::described(&described)?;
+        let before = before.clone();
+        self.change(move |now, vault| {
+            if let Some(other) = now.by_app_key(&key).filter(|app| app.id != before.id) {
+                return Err(Error::KeyTaken {
+                    slug: other.slug.clone(),
+                });
+            }
+            let row = unchanged(now, &before)?;
+            let mut record = changed(row);
+            facts_as(&mut record, facts);
+            described_as(&mut record, described);
+            let row = Row {
+                fingerprint: vault.fingerprint(&key),
+                sealed_key: vault.seal_key(&before.id, &key),
+                ..row.with_record(record)
+            };
+            let record = Arc::clone(&row.record);
+            Ok(Plan::put(row, record))
         })
         .await
     }
@@ -98,16 +131,20 @@ impl Registry {
         edit: impl FnOnce(&mut AppRecord) + Send + 'static,
     ) -> Result<Arc<AppRecord>, Error> {
         let before = before.clone();
-        self.change(move |now, _| {
-            let row = now.row(&before.id)?;
-            let app = &*row.record;
-            let basis = (before.guest, &before.facts, &before.settings);
-            if basis != (app.guest, &app.facts, &app.settings) {
-                return Err(Error::Changed);
-            }
-            edited(row, component, edit)
-        })
-        .await
+        self.change(move |now, _| edited(unchanged(now, &before)?, component, edit))
+            .await
+    }
+}
+
+/// The app's row, while the app is what it was when its guest described it.
+fn unchanged<'a>(now: &'a Snapshot, before: &AppRecord) -> Result<&'a Row, Error> {
+    let row = now.row(&before.id)?;
+    let app = &*row.record;
+    let basis = (before.guest, &before.facts, &before.settings);
+    if basis == (app.guest, &app.facts, &app.settings) {
+        Ok(row)
+    } else {
+        Err(Error::Changed)
     }
 }
 
@@ -125,6 +162,15 @@ fn edited(
         component,
         ..Plan::put(row, record)
     })
+}
+
+fn facts_as(app: &mut AppRecord, facts: AppFacts) {
+    AppFacts {
+        name: app.name,
+        mode: app.mode,
+        description: app.description,
+        facts: app.facts,
+    } = facts;
 }
 
 fn described_as(app: &mut AppRecord, described: Described) {

@@ -13,6 +13,9 @@ use super::desk::{Desk, at, host, status, tools};
 async fn life_of_an_app(desk: &Desk) -> Vec<String> {
     let hostile = workspace().join("target/guests/airlock-guest-hostile.wasm");
     let hostile = hostile.to_str().expect("a plain path");
+    let key = desk.home.path().join("key");
+    std::fs::write(&key, desk.dify.key(SampleApp::TravelChat)).expect("a file");
+    let key = key.to_str().expect("a plain path");
     let added = desk.add(SampleApp::TravelChat).await;
     let id = added["app"]["id"].as_str().expect("an id").to_owned();
     let mut addresses: Vec<String> = Vec::new();
@@ -56,6 +59,7 @@ async fn life_of_an_app(desk: &Desk) -> Vec<String> {
         &["app", "guest", "travel-chat", hostile],
         &["app", "guest", "travel-chat", "--built-in"],
         &["app", "refresh", "travel-chat"],
+        &["app", "key", "travel-chat", "--key-file", key],
         &["app", "list"],
         &["app", "remove", "travel-chat"],
         &["app", "list"],

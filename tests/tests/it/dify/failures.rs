@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airlock::config::LimitArgs;
-use airlock_stand_in::{Behaviour, SampleApp};
+use airlock_stand_in::{Behaviour, Canned, SampleApp};
 use airlock_tests::{Post, World, WorldConfig};
 use serde_json::json;
 
@@ -126,6 +126,41 @@ async fn an_answer_over_a_failed_step_is_given_with_a_note() {
     let (text, is_error, _) = call(&url, app).await;
     assert!(!is_error, "{text}");
     assert!(text.contains("Note: a step of this app failed"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_over_the_cap_is_cut_and_says_so() {
+    const CAP: usize = 4 << 20;
+    let world = world().await;
+    let text = "All is well. ".repeat(6 << 20 >> 4);
+    let said =
+        json!({"event": "message", "task_id": "t-1", "conversation_id": "c-1", "answer": text});
+    let end = json!({"event": "message_end", "task_id": "t-1", "conversation_id": "c-1"});
+    let chat = Canned::events([format!("data: {said}\n\n"), format!("data: {end}\n\n")]);
+    let outputs = json!({"report": text, "title": "Week 1"});
+    let data = json!({"status": "succeeded", "outputs": outputs});
+    let ended = json!({"event": "workflow_finished", "task_id": "t-1", "data": data});
+    let workflow = Canned::events([format!("data: {ended}\n\n")]);
+    for (app, canned) in [
+        (SampleApp::TravelChat, chat),
+        (SampleApp::WeeklyReport, workflow),
+    ] {
+        let url = world.publish(app).await.expect("published");
+        world.dify.set(app, Behaviour::Canned(canned));
+        let (said, is_error, took) = call(&url, app).await;
+        let note = "Note: this answer was longer than this server passes on";
+        println!("{app:?}, {took:?}: {} bytes", said.len());
+        assert!(
+            !is_error && said.contains(note),
+            "{app:?}: {} bytes",
+            said.len()
+        );
+        assert!(
+            said.len() > CAP - 1024 && said.len() < CAP + 4096,
+            "{app:?}: {} bytes",
+            said.len()
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ const CHAT: SampleApp = SampleApp::TravelChat;
 const WORKFLOW: SampleApp = SampleApp::WeeklyReport;
 
 /// Seconds that a call may take.
-const DEADLINE: u64 = 3;
+const DEADLINE: u64 = 6;
 /// MiB that a call may add to the process, which here is server, client and Dify in one.
 const MEMORY: u64 = 24;
 
@@ -51,7 +51,7 @@ const LOST: Want = Error("ended before the app's answer was complete");
 const NOT_DIFY: Want = Error("is not Dify. Nothing you send can change that: tell the operator");
 const KEY: Want = Error("the operator has to renew the key");
 const SILENT: Want = Error("fell silent for 1 s");
-const LATE: Want = Error("ended after 3 seconds");
+const LATE: Want = Error("ended after 6 seconds");
 
 #[rustfmt::skip]
 fn faults() -> Vec<Fault> {

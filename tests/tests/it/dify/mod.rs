@@ -1,10 +1,12 @@
 //! Dify fails, and the caller reads what happened and whose turn it is.
 //!
 //! * `crowd`: more callers than Dify takes.
+//! * `drift`: an app changes in Dify, vanishes, or gets another key.
 //! * `failures`: the app fails, pauses or is not ready; Dify is down; arguments that never reach it.
 //! * `faults`: the twenty faults of the wire, in one table.
 
 mod crowd;
+mod drift;
 mod failures;
 mod faults;
 
