@@ -19,7 +19,8 @@ use crate::addresses::Bases;
 use crate::admin;
 use crate::call::identity::Identities;
 use crate::call::{AppChanges, Services, Shared};
-use crate::config::LimitArgs;
+use crate::config::{FileArgs, LimitArgs};
+use crate::files::Files;
 use crate::guests::Guests;
 use crate::net::{self, Door};
 use crate::ops::Operations;
@@ -49,6 +50,8 @@ pub struct ServerConfig {
     pub program: String,
     /// The bounds.
     pub limits: LimitArgs,
+    /// Files.
+    pub files: FileArgs,
 }
 
 /// How long calls that run may go on once the server is asked to stop, and how long Dify may take to hear that the rest
@@ -108,10 +111,14 @@ impl Server {
         });
         let ending = CancellationToken::new();
         let changes = Arc::new(AppChanges::default());
+        let spool = registry.home().spool();
+        let files = Files::new(config.files.settings(), spool, &master).context("the spool")?;
+        let files = Arc::new(files);
         let shared = Arc::new(Shared {
             registry: Arc::clone(&registry),
             guests,
             dify,
+            files: Arc::clone(&files),
             identities: Identities::new(&master),
             changes: Arc::clone(&changes),
             limits: config.limits.guest(),
@@ -127,7 +134,7 @@ impl Server {
         let door = Arc::new(Door::new(
             Arc::clone(&registry),
             Services::new(shared),
-            Mcp::new(mcp(&config.limits), &keys),
+            Mcp::new(mcp(&config), &keys),
             guard(&config, address)?,
         ));
 
@@ -145,6 +152,7 @@ impl Server {
             stop.clone(),
         ));
         tasks.spawn(changes.watch(registry, stop.clone()));
+        tasks.spawn(Arc::clone(&files.spool).sweep(stop.clone()));
         tasks.spawn(warm_up(Arc::clone(&operations), stop.clone()));
         tasks.close();
         Ok(Self {
@@ -194,9 +202,10 @@ async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey
     Ok((Arc::new(registry), master))
 }
 
-fn mcp(limits: &LimitArgs) -> airlock_mcp::Config {
+fn mcp(config: &ServerConfig) -> airlock_mcp::Config {
     airlock_mcp::Config {
-        hangup_grace: Duration::from_secs(limits.hangup_grace),
+        hangup_grace: Duration::from_secs(config.limits.hangup_grace),
+        file_body_cap: config.files.settings().body_limit,
         ..airlock_mcp::Config::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airlock::config::LimitArgs;
+use airlock::config::{FileArgs, LimitArgs};
 use airlock::ops::{AppView, OpError, Operation, Reply};
 use airlock::server::{Server, ServerConfig};
 use airlock_registry::Secret;
@@ -219,6 +219,7 @@ fn server_config(
         master_key_file: None,
         program: "airlock".into(),
         limits,
+        files: FileArgs::default(),
     };
     (config.adjust)(&mut server);
     Ok(server)

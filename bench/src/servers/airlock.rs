@@ -37,6 +37,7 @@ pub(super) async fn start(dify: &Upstream) -> Started {
         master_key_file: None,
         program: "airlock".into(),
         limits,
+        files: FileArgs::default(),
     })
     .await?;
     let key = Secret::new(dify.key.clone());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
-use crate::bulkhead::Bulkhead;
+use crate::bulkhead::{Bulkhead, Slot};
 use crate::transport::Transport;
 use crate::wire::RunState;
 use crate::{AppKey, BaseError, Config, Error, Facts, Run, RunRequest};
@@ -73,7 +73,7 @@ impl Dify {
 impl App {
     /// Reads what the app is.
     pub async fn facts(&self) -> Result<Facts, Error> {
-        let _slot = self.dify.0.bulkhead.enter(None).await?;
+        let _slot = self.enter().await?;
         Facts::read(self.transport(), &self.key).await
     }
 
@@ -92,6 +92,11 @@ impl App {
     pub(crate) async fn run_state(&self, run: &str) -> Result<RunState, Error> {
         let path = format!("/workflows/run/{run}");
         self.transport().get(&self.key, &path).await?.json()
+    }
+
+    /// A slot for something short that is no run.
+    pub(crate) async fn enter(&self) -> Result<Slot, Error> {
+        self.dify.0.bulkhead.enter(None).await
     }
 
     pub(crate) fn transport(&self) -> &Transport {

@@ -17,6 +17,9 @@ use crate::{Answer, Error, Event, Ids, Mode, RoundKind, Status, refusal};
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
 const LONGEST_ID: usize = 128;
 
+/// Files of one run that are kept.
+const MOST_FILES: usize = 64;
+
 /// What has been learnt of a run so far.
 #[derive(Debug)]
 pub(crate) struct Fold {
@@ -101,7 +104,7 @@ impl Fold {
             "message" => self.say(event.answer, out),
             // Once a message owns a file, Dify may label its text deltas like this.
             "message_file" if event.answer.is_some() => self.say(event.answer, out),
-            "message_file" => self.announce(&event, &data),
+            "message_file" => self.announce(&event, &data, out),
             "text_chunk" => self.say(event.data::<TextData>().text, out),
             "message_replace" => self.overrule(event.answer, out),
             "text_replace" => self.overrule(event.data::<TextData>().text, out),
@@ -246,9 +249,13 @@ impl Fold {
         self.thought = now;
     }
 
-    fn announce(&mut self, event: &Envelope<'_>, data: &str) {
-        if event.belongs_to.as_deref() == Some("assistant") {
-            self.files.extend(serde_json::from_str::<Value>(data).ok());
+    fn announce(&mut self, event: &Envelope<'_>, data: &str, out: &mut VecDeque<Event>) {
+        if event.belongs_to.as_deref() != Some("assistant") || self.files.len() >= MOST_FILES {
+            return;
+        }
+        if let Ok(file) = serde_json::from_str::<Value>(data) {
+            self.files.push(file.clone());
+            out.push_back(Event::File(file));
         }
     }
 

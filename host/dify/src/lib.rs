@@ -5,6 +5,7 @@
 //! * [`Dify`] and [`App`]: the pool and the bulkhead that all apps share, and one app behind its key.
 //! * [`Facts`]: what `GET /info` and `GET /parameters` say of an app.
 //! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
+//! * [`Upload`] and [`Download`]: files that go in before a run, and those that a run made.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
@@ -12,6 +13,7 @@ mod answer;
 mod bulkhead;
 mod client;
 mod config;
+mod download;
 mod error;
 mod event;
 mod facts;
@@ -19,6 +21,7 @@ mod fold;
 mod key;
 mod live;
 mod mode;
+mod pieces;
 mod refusal;
 mod request;
 mod rounds;
@@ -27,12 +30,14 @@ mod sentence;
 mod sse;
 mod text;
 mod transport;
+mod upload;
 mod wire;
 mod words;
 
 pub use answer::{Answer, Status};
 pub use client::{App, Dify};
 pub use config::{BaseError, Config, parse_base};
+pub use download::{Download, NoDownload, file_path};
 pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
@@ -40,3 +45,4 @@ pub use key::{AppKey, KeyError};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;
+pub use upload::Upload;

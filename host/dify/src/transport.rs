@@ -7,7 +7,7 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER,
 };
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::download::{Download, NoDownload};
+use crate::pieces::Pieces;
 use crate::text::prefix;
 use crate::{AppKey, BaseError, Bound, Config, Error, Ids, Wait, config, refusal};
 
@@ -32,10 +34,25 @@ const LOGGED: usize = 300;
 /// The way to one Dify.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Pieces>,
     base: String,
     read_timeout: Duration,
     body_cap: usize,
+}
+
+/// A body and its media type.
+pub(crate) struct Content {
+    pub(crate) kind: String,
+    pub(crate) body: Pieces,
+}
+
+impl Content {
+    fn json(body: Vec<u8>) -> Self {
+        Self {
+            kind: "application/json".to_owned(),
+            body: Bytes::from(body).into(),
+        }
+    }
 }
 
 /// An answer that says it is JSON.
@@ -85,10 +102,9 @@ impl Transport {
 
     /// Reads JSON. Reading changes nothing, so a connection that failed is tried once more.
     pub(crate) async fn get(&self, key: &AppKey, path: &str) -> Result<Reply, Error> {
-        match self.exchange(key, Method::GET, path, Bytes::new()).await {
-            Err(Error::Unreachable { .. }) => {
-                self.exchange(key, Method::GET, path, Bytes::new()).await
-            }
+        let get = || self.exchange(key, Method::GET, path, Content::json(Vec::new()));
+        match get().await {
+            Err(Error::Unreachable { .. }) => get().await,
             reply => reply,
         }
     }
@@ -100,12 +116,62 @@ impl Transport {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Reply, Error> {
-        self.exchange(key, Method::POST, path, body.into()).await
+        self.send(key, path, Content::json(body)).await
+    }
+
+    /// Sends a body of any kind, once.
+    pub(crate) async fn send(
+        &self,
+        key: &AppKey,
+        path: &str,
+        content: Content,
+    ) -> Result<Reply, Error> {
+        self.exchange(key, Method::POST, path, content).await
+    }
+
+    /// Reads a file of `limit` bytes at most. Its address is signed: whoever has it needs no key.
+    pub(crate) async fn file(&self, path: &str, limit: usize) -> Result<Download, NoDownload> {
+        let base = self.base.strip_suffix("/v1").unwrap_or(&self.base);
+        let request = Request::get(format!("{base}{path}"))
+            .body(Pieces::default())
+            .map_err(|_| NoDownload::Gone { status: 0 })?;
+        let answer = async {
+            let unreachable = |cause: String| {
+                let url = format!("{base}/files/…");
+                NoDownload::Failed(Error::Unreachable { url, cause })
+            };
+            let response = self.client.request(request).await;
+            let (head, body) = response.map_err(|e| unreachable(chain(&e)))?.into_parts();
+            match head.status.as_u16() {
+                200 => {}
+                status @ 500.. => {
+                    let message = "for a file".to_owned();
+                    return Err(NoDownload::Failed(Error::Server { status, message }));
+                }
+                status => return Err(NoDownload::Gone { status }),
+            }
+            let body = Limited::new(body, limit).collect().await;
+            let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+                Ok(_) => NoDownload::TooLarge,
+                Err(error) => unreachable(chain(&*error)),
+            })?;
+            let mime_type = media_type(&head.headers).to_ascii_lowercase();
+            let bytes = body.to_bytes();
+            Ok(Download { bytes, mime_type })
+        };
+        let silent = NoDownload::Failed(Error::Timeout {
+            wait: Wait::Read,
+            after: self.read_timeout,
+            ids: Ids::default(),
+        });
+        timeout(self.read_timeout, answer)
+            .await
+            .unwrap_or(Err(silent))
     }
 
     /// Sends a request whose answer is a stream. Its connection is not to be used again, and Dify is told so.
     pub(crate) fn open(&self, key: &AppKey, path: &str, body: Vec<u8>) -> ResponseFuture {
-        let mut request = self.request(key, Method::POST, path, body.into());
+        let mut request = self.request(key, Method::POST, path, Content::json(body));
         let headers = request.headers_mut();
         headers.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(CONNECTION, http::HeaderValue::from_static("close"));
@@ -144,7 +210,7 @@ impl Transport {
         key: &AppKey,
         method: Method,
         path: &str,
-        body: Bytes,
+        content: Content,
     ) -> Result<Reply, Error> {
         let answer = async {
             let unreachable = |cause: String| Error::Unreachable {
@@ -153,7 +219,7 @@ impl Transport {
             };
             let response = self
                 .client
-                .request(self.request(key, method, path, body))
+                .request(self.request(key, method, path, content))
                 .await
                 .map_err(|e| unreachable(chain(&e)))?;
             if !response.status().is_success() || !is(response.headers(), "application/json") {
@@ -164,7 +230,7 @@ impl Transport {
                 .collect()
                 .await
                 .map_err(
-                    |error| match error.downcast::<http_body_util::LengthLimitError>() {
+                    |error| match error.downcast::<LengthLimitError>() {
                         Ok(_) => Error::TooLarge {
                             bound: Bound::Body,
                             limit: self.body_cap,
@@ -193,15 +259,15 @@ impl Transport {
         key: &AppKey,
         method: Method,
         path: &str,
-        body: Bytes,
-    ) -> Request<Full<Bytes>> {
+        content: Content,
+    ) -> Request<Pieces> {
         Request::builder()
             .method(method)
             .uri(self.url(path))
             .header(AUTHORIZATION, key.bearer())
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, content.kind)
             .header(ACCEPT, "application/json")
-            .body(Full::new(body))
+            .body(content.body)
             .expect("a normal base and a path of plain characters make a URI")
     }
 
@@ -255,16 +321,14 @@ impl Transport {
 }
 
 fn is(headers: &HeaderMap, kind: &str) -> bool {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case(kind)
+    media_type(headers).eq_ignore_ascii_case(kind)
+}
+
+/// `Content-Type` without its parameters.
+fn media_type(headers: &HeaderMap) -> &str {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next();
+    media_type.unwrap_or_default().trim()
 }
 
 /// An error with its causes: the outermost one of hyper's says little.

@@ -14,13 +14,14 @@ use crate::{
     inflight::InFlight,
     listen::{Ear, Listener, Topics},
     mailbox::Mailbox,
-    read::read,
+    read::{Caps, read},
     reply::{self, ReplyTo},
     session::Sessions,
     state::States,
     tasks,
     wishes::Wishes,
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The protocol, for any number of addresses: sessions and calls of different [`ToolServer`]s never meet.
@@ -29,6 +30,8 @@ pub struct Mcp {
     pub(crate) inflight: Arc<InFlight>,
     /// Those who listen.
     pub(crate) streams: Arc<InFlight>,
+    /// The places of large bodies that are being read.
+    large: Semaphore,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -75,6 +78,7 @@ impl Mcp {
             sessions: Sessions::new(&keys.session),
             inflight: Arc::new(InFlight::new(config.calls, config.calls_per_session)),
             streams: Arc::new(InFlight::new(config.streams, config.streams_per_session)),
+            large: Semaphore::new(config.file_bodies),
             shared: Arc::new(Shared {
                 states: States::new(&keys.state, config.answer_time),
                 mailbox: Arc::default(),
@@ -126,7 +130,17 @@ impl Mcp {
         let accept = Accept::of(headers)?;
         accept::content_type(headers)?;
         let config = &self.shared.config;
-        let body = read(body, config.body_cap, config.body_time).await?;
+        let most = if server.takes_files() {
+            config.file_body_cap.max(config.body_cap)
+        } else {
+            config.body_cap
+        };
+        let caps = Caps {
+            usual: config.body_cap,
+            most,
+            large: &self.large,
+        };
+        let body = read(body, caps, config.body_time).await?;
         // A body may have been slow, and the address may have died while it came.
         if server.gone().is_cancelled() {
             return Ok(reply::not_found());

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::CallBackend;
 use super::service::Inner;
 use super::{offered, outcome};
+use crate::files::{CallFiles, Files};
 use crate::publish::PublishedTool;
 
 /// Bytes of a URI that a guest is asked to read.
@@ -30,11 +31,13 @@ struct Ready {
 impl Inner {
     pub(super) async fn call(self: Arc<Self>, call: Call) -> Result<End<CallResult>, CallError> {
         let tool = self.published.tool(&call.tool).ok_or(CallError::Unknown)?;
-        let arguments = arguments(tool, call.arguments.get())?;
+        let files = Arc::new(self.files());
+        let arguments = self.arguments(tool, call.arguments.get(), &files)?;
+        drop(call.arguments);
         if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
             return refusal;
         }
-        let ready = match self.ready(call.context).await {
+        let ready = match self.ready(call.context, &files).await {
             Ok(ready) => ready,
             Err(words) => return Ok(CallResult::error(&words).into()),
         };
@@ -46,7 +49,12 @@ impl Inner {
         };
         let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
         let running = ready.component.call(app, request, ready.backend, limits);
-        let ended = self.until_over(&ready.cancelled, running).await?;
+        let mut ended = self.until_over(&ready.cancelled, running).await?;
+        if let Ok(Ok(wit::Outcome::Complete(complete))) = &mut ended {
+            let delivered = files.deliver(complete.content.iter_mut().collect());
+            self.until_over(&ready.cancelled, delivered).await?;
+            files.tell(&mut complete.meta);
+        }
         outcome::result(&self.record.slug, tool, ended)
     }
 
@@ -54,8 +62,13 @@ impl Inner {
         if read.uri.len() > MAX_URI {
             return Err(CallError::Unknown);
         }
+        if Files::is_handle(&read.uri) {
+            let _slot = self.slot().map_err(CallError::Internal)?;
+            let reading = self.shared.files.read(&self.owner, &read.uri);
+            return self.until_over(&read.context.cancelled, reading).await?.map(End::from);
+        }
         let ready = self
-            .ready(read.context)
+            .ready(read.context, &Arc::new(self.files()))
             .await
             .map_err(CallError::Internal)?;
         let request = wit::resources::ReadRequest {
@@ -76,8 +89,9 @@ impl Inner {
         prompt: GetPrompt,
     ) -> Result<End<PromptResult>, CallError> {
         let arguments = self.prompt_arguments(&prompt.name, prompt.arguments.get())?;
+        let files = Arc::new(self.files());
         let ready = self
-            .ready(prompt.context)
+            .ready(prompt.context, &files)
             .await
             .map_err(CallError::Internal)?;
         let request = wit::prompts::GetRequest {
@@ -90,10 +104,15 @@ impl Inner {
         let running = ready
             .component
             .get_prompt(app, request, ready.backend, limits);
-        match self.until_over(&ready.cancelled, running).await? {
-            Some(ended) => offered::prompt(&self.record.slug, ended),
-            None => Err(CallError::Unknown),
+        let Some(mut ended) = self.until_over(&ready.cancelled, running).await? else {
+            return Err(CallError::Unknown);
+        };
+        if let Ok(Ok(wit::prompts::GetOutcome::Complete(complete))) = &mut ended {
+            let messages = complete.messages.iter_mut();
+            let delivered = files.deliver(messages.map(|message| &mut message.content).collect());
+            self.until_over(&ready.cancelled, delivered).await?;
         }
+        offered::prompt(&self.record.slug, ended)
     }
 
     pub(super) async fn complete(
@@ -108,7 +127,7 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         let ready = self
-            .ready(complete.context)
+            .ready(complete.context, &Arc::new(self.files()))
             .await
             .map_err(CallError::Internal)?;
         let request = wit::completions::CompleteRequest {
@@ -148,13 +167,12 @@ impl Inner {
     }
 
     /// A place among the app's calls, its guest, and what stands behind the guest's imports. The error is for the caller.
-    async fn ready(self: &Arc<Self>, context: Context) -> Result<Ready, String> {
-        let slot = Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
-            format!(
-                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
-                self.shared.calls_per_app
-            )
-        })?;
+    async fn ready(
+        self: &Arc<Self>,
+        context: Context,
+        files: &Arc<CallFiles>,
+    ) -> Result<Ready, String> {
+        let slot = self.slot()?;
         let guests = &self.shared.guests;
         let component = guests
             .component(&self.shared.registry, self.record.guest)
@@ -166,8 +184,34 @@ impl Inner {
         Ok(Ready {
             component,
             cancelled: context.cancelled.clone(),
-            backend: Arc::new(CallBackend::new(Arc::clone(self), context)),
+            backend: Arc::new(CallBackend::new(Arc::clone(self), context, Arc::clone(files))),
             _slot: slot,
+        })
+    }
+
+    fn slot(&self) -> Result<OwnedSemaphorePermit, String> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+            format!(
+                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
+                self.shared.calls_per_app
+            )
+        })
+    }
+
+    fn files(&self) -> CallFiles {
+        CallFiles::new(Arc::clone(&self.shared.files), self.owner.clone(), self.dify.clone())
+    }
+
+    /// Checked, with references in the place of files.
+    fn arguments(
+        &self,
+        tool: &PublishedTool,
+        text: &str,
+        files: &CallFiles,
+    ) -> Result<Map<String, Value>, CallError> {
+        let taken = tool.arguments(text, |input, value| files.take(input, &self.sizes, value));
+        taken.map_err(|findings| {
+            CallError::InvalidArguments(format!("The arguments do not fit this tool: {findings}"))
         })
     }
 
@@ -218,12 +262,4 @@ fn answers(answers: Answers) -> wit::Answers {
         responses: answers.responses.get().to_owned(),
         state: answers.state,
     }
-}
-
-fn arguments(tool: &PublishedTool, text: &str) -> Result<Map<String, Value>, CallError> {
-    let parsed = serde_json::from_str(text)
-        .map_err(|error| CallError::InvalidArguments(error.to_string()))?;
-    tool.arguments(parsed).map_err(|findings| {
-        CallError::InvalidArguments(format!("The arguments do not fit this tool: {findings}"))
-    })
 }

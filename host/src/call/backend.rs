@@ -10,10 +10,12 @@ use airlock_sandbox::{Backend, BoxFuture, Run, wit};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::run::CallRun;
 use super::service::Inner;
 use super::translate;
+use crate::files::{CallFiles, Pending};
 
 /// Characters of a guest's log line that reach the operator's log.
 const LOG_LINE: usize = 2_000;
@@ -29,6 +31,7 @@ const RUNS: usize = 32;
 /// One call's way to its own Dify app and to its own client.
 pub(super) struct CallBackend {
     service: Arc<Inner>,
+    files: Arc<CallFiles>,
     client: Client,
     progress: Progress,
     log: Log,
@@ -41,10 +44,11 @@ pub(super) struct CallBackend {
 }
 
 impl CallBackend {
-    pub(super) fn new(service: Arc<Inner>, context: Context) -> Self {
+    pub(super) fn new(service: Arc<Inner>, context: Context, files: Arc<CallFiles>) -> Self {
         Self {
             deadline: Instant::now() + service.shared.limits.deadline,
             service,
+            files,
             client: context.client,
             progress: context.progress,
             log: context.log,
@@ -55,7 +59,8 @@ impl CallBackend {
         }
     }
 
-    fn request(&self, request: wit::Request) -> Result<RunRequest, wit::Error> {
+    /// Checked as far as it can be without Dify, and the files in it that Dify has to be told of.
+    fn request(&self, request: wit::Request) -> Result<(RunRequest, Pending), wit::Error> {
         let service = &self.service;
         let inputs: Map<String, Value> =
             serde_json::from_str(&request.inputs).map_err(|error| {
@@ -63,11 +68,6 @@ impl CallBackend {
                     "the inputs for Dify are not a JSON object: {error}"
                 ))
             })?;
-        if !request.files.is_empty() {
-            return Err(wit::Error::InvalidArguments(
-                "no file of that handle is held for this call".into(),
-            ));
-        }
         let conversation = match request.conversation.as_deref().filter(|handle| !handle.is_empty()) {
             None => None,
             Some(handle) => Some(service.shared.identities.open_conversation(&service.record, handle).ok_or_else(
@@ -80,7 +80,7 @@ impl CallBackend {
                 },
             )?),
         };
-        Ok(RunRequest {
+        let mut run = RunRequest {
             mode: service.mode.clone(),
             form: Arc::clone(&service.form),
             inputs,
@@ -88,6 +88,25 @@ impl CallBackend {
             conversation,
             user: service.shared.identities.user(&service.record),
             files: Vec::new(),
+        };
+        let uploads = service.uploads.as_ref();
+        let pending = self.files.pending(&mut run, uploads, &request.files)?;
+        run.check().map_err(|error| translate::error(&error))?;
+        Ok((run, pending))
+    }
+
+    /// Tells Dify of the files, on the host's own threads.
+    async fn mapped(&self, request: RunRequest, pending: Pending) -> Result<RunRequest, wit::Error> {
+        if pending.is_empty() {
+            return Ok(request);
+        }
+        let (files, sizes) = (Arc::clone(&self.files), self.service.sizes);
+        let mapping = async move { files.map(request, pending, sizes).await };
+        let mapped = AbortOnDropHandle::new(self.service.shared.io.spawn(mapping)).await;
+        mapped.map_err(|_| translate::lost())?.map_err(|error| {
+            let app = &self.service.record.slug;
+            tracing::warn!(%app, ?error, "a file was not handed to Dify");
+            error.error(translate::error, translate::no_dify)
         })
     }
 }
@@ -100,15 +119,17 @@ impl Backend for CallBackend {
                     "one call may run its app {RUNS} times, and has"
                 )));
             }
-            let request = self.request(request)?;
+            let (request, pending) = self.request(request)?;
             let Some(app) = self.service.dify.clone() else {
                 tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");
                 return Err(translate::no_dify());
             };
+            let request = self.mapped(request, pending).await?;
             let progress = self.progress.clone();
             let guest_reports = Arc::clone(&self.guest_reports);
             let run = CallRun::start(
                 &self.service,
+                &self.files,
                 app,
                 request,
                 self.cancelled.clone(),

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use airlock_dify::{App, Error, Event, RunRequest};
+use airlock_dify::{Answer, App, Error, Event, RunRequest};
 use airlock_sandbox::{BoxFuture, Run, wit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::service::Inner;
 use super::translate;
+use crate::files::{CallFiles, LinkPieces};
 
 /// Events that wait for a guest to read them. A guest that is slower than Dify slows the reading down, and with it Dify.
 const WAITING: usize = 64;
@@ -16,6 +18,12 @@ const WAITING: usize = 64;
 /// The guest's end. Dropping it ends the task at the other end, which drops Dify's run, and that stops it.
 pub(super) struct CallRun {
     service: Arc<Inner>,
+    files: Arc<CallFiles>,
+    /// Text of which the guest has not heard, because it may be part of a link to a file.
+    text: LinkPieces,
+    /// The end, where the last of the text had to go before it.
+    end: Option<Box<Answer>>,
+    fetching: Option<AbortOnDropHandle<()>>,
     events: mpsc::Receiver<Result<Event, Error>>,
     stop: CancellationToken,
     progress: Box<dyn FnMut(&Event) + Send>,
@@ -25,6 +33,7 @@ pub(super) struct CallRun {
 impl CallRun {
     pub(super) async fn start(
         service: &Arc<Inner>,
+        files: &Arc<CallFiles>,
         app: App,
         request: RunRequest,
         cancelled: CancellationToken,
@@ -48,6 +57,10 @@ impl CallRun {
         let mut messages = translate::Messages::default();
         Ok(Self {
             service: Arc::clone(service),
+            files: Arc::clone(files),
+            text: LinkPieces::default(),
+            end: None,
+            fetching: None,
             events,
             stop,
             progress: Box::new(move |event| {
@@ -57,6 +70,37 @@ impl CallRun {
             }),
             over: false,
         })
+    }
+
+    /// The end, for the guest. Its files are fetched meanwhile: their addresses expire.
+    fn answer(&mut self, answer: Answer) -> wit::Answer {
+        let answer = translate::answer(answer, &self.service, &self.files);
+        let fetching = self.files.ahead(answer.files.clone(), &self.service.shared.io);
+        self.fetching = Some(fetching);
+        answer
+    }
+
+    /// An event for the guest; `None` for what it has no use for.
+    fn event(&mut self, event: Event) -> Option<wit::Event> {
+        match event {
+            Event::Done(answer) => {
+                let rest = self.text.rest(&self.files);
+                if rest.is_empty() {
+                    return Some(wit::Event::Done(self.answer(*answer)));
+                }
+                self.end = Some(answer);
+                Some(wit::Event::Text(rest))
+            }
+            Event::Text(text) => {
+                let ready = self.text.push(&text, &self.files);
+                (!ready.is_empty()).then_some(wit::Event::Text(ready))
+            }
+            Event::Replace(_) => {
+                self.text = LinkPieces::default();
+                translate::event(event, &self.files)
+            }
+            event => translate::event(event, &self.files),
+        }
     }
 
     async fn receive(&mut self) -> Result<Option<Event>, wit::Error> {
@@ -153,11 +197,14 @@ fn failed(service: &Inner, error: &Error) -> wit::Error {
 impl Run for CallRun {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<wit::Event>, wit::Error>> {
         Box::pin(async move {
+            if let Some(answer) = self.end.take() {
+                return Ok(Some(wit::Event::Done(self.answer(*answer))));
+            }
             loop {
                 let Some(event) = self.receive().await? else {
                     return Ok(None);
                 };
-                if let Some(event) = translate::event(event, &self.service) {
+                if let Some(event) = self.event(event) {
                     return Ok(Some(event));
                 }
             }
@@ -166,10 +213,13 @@ impl Run for CallRun {
 
     fn finish(&mut self) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
         Box::pin(async move {
+            if let Some(answer) = self.end.take() {
+                return Ok(self.answer(*answer));
+            }
             loop {
                 match self.receive().await? {
                     Some(Event::Done(answer)) => {
-                        return Ok(translate::answer(*answer, &self.service));
+                        return Ok(self.answer(*answer));
                     }
                     Some(_) => {}
                     None => return Err(translate::over()),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DemoArgs, Global, output};
 use crate::addresses::curl;
-use crate::config::{LimitArgs, ServeArgs};
+use crate::config::{FileArgs, LimitArgs, ServeArgs};
 use crate::ops::{AppView, OpError, Operation, Operations, Reply};
 use crate::server::{Server, ServerConfig};
 
@@ -43,6 +43,7 @@ pub async fn serve(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
         master_key_file: args.master_key_file,
         program: super::PROGRAM.into(),
         limits,
+        files: args.files,
     })
     .await?;
     let say = Say(global.json);
@@ -208,6 +209,7 @@ pub async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<()> {
         // Nothing is installed yet.
         program: this_program(),
         limits: LimitArgs::default(),
+        files: FileArgs::default(),
     })
     .await?;
     let mut apps = Vec::new();

@@ -19,6 +19,8 @@ pub struct Options {
     pub step: Duration,
     /// Time between the keep-alive pings of workflows and chatflows. Dify's is 10 s. Chat-like modes send none.
     pub ping_every: Duration,
+    /// How long a signed address of a file is good. Dify's is 300 s.
+    pub file_ttl: Duration,
     /// The apps to serve, each once.
     pub apps: Vec<SampleApp>,
 }
@@ -30,6 +32,7 @@ impl Default for Options {
             eof_lag: Duration::from_secs(1),
             step: Duration::from_millis(400),
             ping_every: Duration::from_secs(10),
+            file_ttl: Duration::from_secs(300),
             apps: SampleApp::ALL.to_vec(),
         }
     }

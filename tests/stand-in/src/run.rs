@@ -71,6 +71,8 @@ pub(crate) struct Run {
     pub(crate) nodes: u32,
     /// Nodes that failed or took a fail-branch.
     pub(crate) exceptions: u32,
+    /// Files that the app made, as `workflow_finished` lists them.
+    pub(crate) files: Vec<Value>,
     out: Option<mpsc::Sender<Bytes>>,
     stop: CancellationToken,
     next_ping: Instant,
@@ -100,6 +102,7 @@ impl Run {
             pieces: 0,
             nodes: 0,
             exceptions: 0,
+            files: Vec::new(),
             out,
             next_ping: began + state.options.ping_every,
             state,

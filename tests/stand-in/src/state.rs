@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::apps::SampleApp;
+use crate::apps::{Mode, SampleApp};
 use crate::behaviour::Behaviour;
+use crate::files::File;
 use crate::form::Form;
 use crate::ids;
 use crate::options::Options;
@@ -26,6 +27,7 @@ pub(crate) struct State {
     tasks: Mutex<HashMap<String, Task>>,
     conversations: Mutex<Shelf<Conversation>>,
     runs: Mutex<Shelf<(SampleApp, Value)>>,
+    files: Mutex<Shelf<File>>,
 }
 
 /// One app as it is served.
@@ -61,6 +63,7 @@ impl State {
             tasks: Mutex::default(),
             conversations: Mutex::default(),
             runs: Mutex::default(),
+            files: Mutex::default(),
         }
     }
 
@@ -95,7 +98,7 @@ impl State {
     pub(crate) fn stop(&self, task_id: &str, app: SampleApp, user: &str) -> bool {
         let tasks = locked(&self.tasks);
         let obeys =
-            |task: &&Task| task.app == app && (app == SampleApp::WeeklyReport || task.user == user);
+            |task: &&Task| task.app == app && (app.mode() == Mode::Workflow || task.user == user);
         match tasks.get(task_id).filter(obeys) {
             Some(task) => {
                 task.stop.cancel();
@@ -137,6 +140,17 @@ impl State {
     /// Notes what run detail shows from now on.
     pub(crate) fn note_run(&self, id: &str, app: SampleApp, detail: Value) {
         locked(&self.runs).put(id.to_owned(), (app, detail));
+    }
+
+    /// Keeps a file; its id.
+    pub(crate) fn keep_file(&self, file: File) -> String {
+        let id = ids::uuid();
+        locked(&self.files).put(id.clone(), file);
+        id
+    }
+
+    pub(crate) fn file(&self, id: &str) -> Option<File> {
+        locked(&self.files).items.get(id).cloned()
     }
 
     pub(crate) fn run_detail(&self, id: &str, app: SampleApp) -> Option<Value> {

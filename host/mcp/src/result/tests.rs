@@ -80,7 +80,7 @@ fn blocks_that_a_version_does_not_know_become_text() {
 fn a_wrong_argument_is_a_tool_error_for_the_newest_and_a_protocol_error_before() {
     let ask = Ask::Call {
         tool: "t".to_owned(),
-        arguments: raw("{}"),
+        arguments: raw("{}").into(),
     };
     let outcome = || Err(CallError::InvalidArguments("query is missing".to_owned()));
     let (_, new) = response(&to(Version::V2025_11_25), &ask, outcome());

@@ -160,7 +160,7 @@ impl Following {
         };
         let ask = Ask::Call {
             tool: record.tool,
-            arguments: record.arguments,
+            arguments: record.arguments.into(),
         };
         let key = self.key;
         let listed = self.shared.running.list(key, place.cancelled.clone());
