@@ -1,6 +1,7 @@
 //! Airlock as `airlock serve` runs it, log included, with one app and without its bulkhead.
 
 use airlock::cli::{Cli, Command};
+use airlock::config::FileArgs;
 use airlock::ops::{Operation, Reply};
 use airlock::server::{Server, ServerConfig};
 use airlock_registry::Secret;

@@ -190,7 +190,8 @@ impl Files {
         };
         self.types.is_empty()
             || self.types.iter().any(|known| known == "custom")
-                && (self.extensions.is_empty() || ending(name).is_some_and(|ending| listed(&ending)))
+                && (self.extensions.is_empty()
+                    || ending(name).is_some_and(|ending| listed(&ending)))
     }
 
     /// The types and endings that are taken, in words; none where everything is.

@@ -385,8 +385,14 @@ fn a_file_is_taken_by_its_kind_or_by_its_ending_and_mapped_as_what_was_taken() {
     assert_eq!(takes(&["image", "custom"], &[".BIN"], "a.bin"), custom);
     assert_eq!(takes(&["custom"], &[".pdf"], "a.pdf"), custom);
     assert_eq!(takes(&["custom"], &[".pdf"], "a.bin"), None);
-    let images = Files { types: vec!["image".to_owned()], ..Files::default() };
-    assert!(!images.takes("a.bin", Some(FileKind::Custom)), "it is known to be none");
+    let images = Files {
+        types: vec!["image".to_owned()],
+        ..Files::default()
+    };
+    assert!(
+        !images.takes("a.bin", Some(FileKind::Custom)),
+        "it is known to be none"
+    );
 }
 
 #[test]
@@ -397,8 +403,10 @@ fn files_beside_the_form_are_taken_where_their_switch_is_on() {
         parse(json!({ "image": { "enabled": false, "number_limits": 3 } })),
         None
     );
-    let flow = parse(json!({ "enabled": true, "allowed_file_types": ["document"], "number_limits": 2,
-        "allowed_file_upload_methods": ["local_file"] }))
+    let flow = parse(
+        json!({ "enabled": true, "allowed_file_types": ["document"], "number_limits": 2,
+        "allowed_file_upload_methods": ["local_file"] }),
+    )
     .expect("it is on");
     assert_eq!((flow.max_items, flow.files.takes_urls()), (Some(2), false));
     let chat = parse(

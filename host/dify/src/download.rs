@@ -59,12 +59,21 @@ mod tests {
     #[test]
     fn only_the_signed_path_of_an_address_counts() {
         for (address, path) in [
-            ("/files/tools/1.png?sign=a=", Some("/files/tools/1.png?sign=a=")),
-            ("https://dify.example/x/files/1/file-preview?sign=a", Some("/files/1/file-preview?sign=a")),
+            (
+                "/files/tools/1.png?sign=a=",
+                Some("/files/tools/1.png?sign=a="),
+            ),
+            (
+                "https://dify.example/x/files/1/file-preview?sign=a",
+                Some("/files/1/file-preview?sign=a"),
+            ),
             ("https://other.example/picture.png", None),
             ("/files/../v1/info", None),
             ("/files/%2e%2e/v1/info", None),
-            ("/files/1/file-preview?sign=a%3D", Some("/files/1/file-preview?sign=a%3D")),
+            (
+                "/files/1/file-preview?sign=a%3D",
+                Some("/files/1/file-preview?sign=a%3D"),
+            ),
             ("/files/a b", None),
         ] {
             assert_eq!(file_path(address), path, "{address}");

@@ -14,7 +14,12 @@ pub(crate) struct Pieces(VecDeque<Bytes>);
 
 impl<const N: usize> From<[Bytes; N]> for Pieces {
     fn from(pieces: [Bytes; N]) -> Self {
-        Self(pieces.into_iter().filter(|piece| !piece.is_empty()).collect())
+        Self(
+            pieces
+                .into_iter()
+                .filter(|piece| !piece.is_empty())
+                .collect(),
+        )
     }
 }
 

@@ -229,15 +229,13 @@ impl Transport {
             let bytes = Limited::new(body, self.body_cap)
                 .collect()
                 .await
-                .map_err(
-                    |error| match error.downcast::<LengthLimitError>() {
-                        Ok(_) => Error::TooLarge {
-                            bound: Bound::Body,
-                            limit: self.body_cap,
-                        },
-                        Err(error) => unreachable(chain(&*error)),
+                .map_err(|error| match error.downcast::<LengthLimitError>() {
+                    Ok(_) => Error::TooLarge {
+                        bound: Bound::Body,
+                        limit: self.body_cap,
                     },
-                )?;
+                    Err(error) => unreachable(chain(&*error)),
+                })?;
             Ok(Reply {
                 headers: head.headers,
                 url: self.url(path),
@@ -326,7 +324,9 @@ fn is(headers: &HeaderMap, kind: &str) -> bool {
 
 /// `Content-Type` without its parameters.
 fn media_type(headers: &HeaderMap) -> &str {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let media_type = content_type.unwrap_or_default().split(';').next();
     media_type.unwrap_or_default().trim()
 }

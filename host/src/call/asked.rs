@@ -65,7 +65,10 @@ impl Inner {
         if Files::is_handle(&read.uri) {
             let _slot = self.slot().map_err(CallError::Internal)?;
             let reading = self.shared.files.read(&self.owner, &read.uri);
-            return self.until_over(&read.context.cancelled, reading).await?.map(End::from);
+            return self
+                .until_over(&read.context.cancelled, reading)
+                .await?
+                .map(End::from);
         }
         let ready = self
             .ready(read.context, &Arc::new(self.files()))
@@ -184,7 +187,11 @@ impl Inner {
         Ok(Ready {
             component,
             cancelled: context.cancelled.clone(),
-            backend: Arc::new(CallBackend::new(Arc::clone(self), context, Arc::clone(files))),
+            backend: Arc::new(CallBackend::new(
+                Arc::clone(self),
+                context,
+                Arc::clone(files),
+            )),
             _slot: slot,
         })
     }
@@ -199,7 +206,11 @@ impl Inner {
     }
 
     fn files(&self) -> CallFiles {
-        CallFiles::new(Arc::clone(&self.shared.files), self.owner.clone(), self.dify.clone())
+        CallFiles::new(
+            Arc::clone(&self.shared.files),
+            self.owner.clone(),
+            self.dify.clone(),
+        )
     }
 
     /// Checked, with references in the place of files.

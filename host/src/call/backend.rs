@@ -96,7 +96,11 @@ impl CallBackend {
     }
 
     /// Tells Dify of the files, on the host's own threads.
-    async fn mapped(&self, request: RunRequest, pending: Pending) -> Result<RunRequest, wit::Error> {
+    async fn mapped(
+        &self,
+        request: RunRequest,
+        pending: Pending,
+    ) -> Result<RunRequest, wit::Error> {
         if pending.is_empty() {
             return Ok(request);
         }

@@ -75,7 +75,9 @@ impl CallRun {
     /// The end, for the guest. Its files are fetched meanwhile: their addresses expire.
     fn answer(&mut self, answer: Answer) -> wit::Answer {
         let answer = translate::answer(answer, &self.service, &self.files);
-        let fetching = self.files.ahead(answer.files.clone(), &self.service.shared.io);
+        let fetching = self
+            .files
+            .ahead(answer.files.clone(), &self.service.shared.io);
         self.fetching = Some(fetching);
         answer
     }

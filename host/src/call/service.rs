@@ -178,7 +178,11 @@ impl ToolServer for Service {
     }
 
     fn takes_files(&self) -> bool {
-        self.0.published.tools.iter().any(|tool| !tool.files.is_empty())
+        self.0
+            .published
+            .tools
+            .iter()
+            .any(|tool| !tool.files.is_empty())
     }
 
     fn tools(&self) -> &Tools {

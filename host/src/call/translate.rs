@@ -114,7 +114,9 @@ pub(super) fn answer(answer: Answer, service: &Inner, files: &CallFiles) -> wit:
     }
     let mut outputs = Value::Object(answer.outputs);
     files.replace(&mut outputs, &mut found);
-    let text = files.without_links(&answer.text, &mut found).unwrap_or(answer.text);
+    let text = files
+        .without_links(&answer.text, &mut found)
+        .unwrap_or(answer.text);
     let mut extra = Value::Object(extra);
     // What was looked up to find the answer is no part of it.
     files.replace(&mut extra, &mut Vec::new());

@@ -38,7 +38,9 @@ impl CallFiles {
             && held.length().is_none()
         {
             // The caller's own address: it needs no copy.
-            return other(&json!({"type": "resource_link", "uri": url.as_str(), "name": held.name}));
+            return other(
+                &json!({"type": "resource_link", "uri": url.as_str(), "name": held.name}),
+            );
         }
         let contents = match held.contents(self).await {
             Ok(contents) => contents,
@@ -69,7 +71,9 @@ impl CallFiles {
         if handles.is_empty() {
             return;
         }
-        let own = meta.as_deref().map_or_else(|| Ok(Map::new()), serde_json::from_str::<Map<_, _>>);
+        let own = meta
+            .as_deref()
+            .map_or_else(|| Ok(Map::new()), serde_json::from_str::<Map<_, _>>);
         // What is no object is refused with the result.
         if let Ok(mut own) = own {
             own.entry(HANDLES).or_insert(Value::Array(handles));
@@ -80,10 +84,20 @@ impl CallFiles {
 
 impl Files {
     /// Puts a file into the spool; its handle.
-    async fn keep(&self, owner: &Owner, contents: &Contents) -> Result<String, super::spool::NotKept> {
+    async fn keep(
+        &self,
+        owner: &Owner,
+        contents: &Contents,
+    ) -> Result<String, super::spool::NotKept> {
         let (name, mime_type, bytes) = (&contents.name, &contents.mime_type, contents.bytes.len());
         let place = self.spool.put(&owner.app, contents.bytes.clone()).await?;
-        let handle = Handle::new(Place::Spool(place), name, mime_type, bytes, self.spool.ttl());
+        let handle = Handle::new(
+            Place::Spool(place),
+            name,
+            mime_type,
+            bytes,
+            self.spool.ttl(),
+        );
         Ok(self.handles.seal(owner, &handle))
     }
 }
@@ -107,7 +121,12 @@ fn inline(contents: &Contents, left: &mut usize) -> Option<wit::Content> {
 
 /// A text stands in its own link, if it is short; all others are read when they are wanted.
 fn linked(uri: &str, contents: &Contents) -> wit::Content {
-    let Contents { name, mime_type, bytes, .. } = contents;
+    let Contents {
+        name,
+        mime_type,
+        bytes,
+        ..
+    } = contents;
     let text = std::str::from_utf8(bytes).ok();
     match text.filter(|text| text.len() <= INLINE_TEXT && is_text(mime_type)) {
         Some(text) => other(&json!({

@@ -179,7 +179,11 @@ impl Fetcher {
             Some(Host::Domain(_)) => true,
             None => return Err(NotFetched::Address),
         };
-        if open { Ok(()) } else { Err(NotFetched::Private) }
+        if open {
+            Ok(())
+        } else {
+            Err(NotFetched::Private)
+        }
     }
 }
 

@@ -45,13 +45,30 @@ async fn a_private_place_is_refused_however_it_is_written_and_nobody_is_asked() 
     let port = server(|_| ok("secret")).await;
     let closed = fetcher(&[]);
     for host in [
-        "127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "127.1",
-        "0.0.0.0", "169.254.169.254", "[fe80::1]", "[64:ff9b::7f00:1]",
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f.1",
+        "0177.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "127.1",
+        "0.0.0.0",
+        "169.254.169.254",
+        "[fe80::1]",
+        "[64:ff9b::7f00:1]",
     ] {
-        let refused = closed.fetch(&url(&format!("http://{host}:{port}/")), 100).await;
+        let refused = closed
+            .fetch(&url(&format!("http://{host}:{port}/")), 100)
+            .await;
         assert_eq!(refused.err(), Some(NotFetched::Private), "{host}");
     }
-    for address in ["ftp://example.com/a", "file:///etc/passwd", "http://me:pw@example.com/", "data:text/plain,a"] {
+    for address in [
+        "ftp://example.com/a",
+        "file:///etc/passwd",
+        "http://me:pw@example.com/",
+        "data:text/plain,a",
+    ] {
         let refused = closed.fetch(&url(address), 100).await;
         assert_eq!(refused.err(), Some(NotFetched::Address), "{address}");
     }

@@ -16,7 +16,9 @@ impl CallFiles {
     /// Takes over a file object of Dify's; its reference. None for one that leads nowhere.
     pub fn found(&self, file: &Map<String, Value>) -> Option<String> {
         let text = |key: &str| file.get(key).and_then(Value::as_str).unwrap_or_default();
-        let address = Some(text("url")).filter(|url| !url.is_empty()).unwrap_or_else(|| text("remote_url"));
+        let address = Some(text("url"))
+            .filter(|url| !url.is_empty())
+            .unwrap_or_else(|| text("remote_url"));
         let mut held = Self::at(address, text("transfer_method") == "remote_url")?;
         let named = names::clean(text("filename"));
         if !named.is_empty() {
@@ -51,14 +53,19 @@ impl CallFiles {
             Value::Object(object) if is_file(object) => {
                 let reference = self.found(object);
                 object.retain(|key, _| {
-                    matches!(key.as_str(), "type" | "filename" | "extension" | "mime_type" | "size")
+                    matches!(
+                        key.as_str(),
+                        "type" | "filename" | "extension" | "mime_type" | "size"
+                    )
                 });
                 if let Some(reference) = reference {
                     add(found, &reference);
                     object.insert(FILE_MARKER.into(), reference.into());
                 }
             }
-            Value::Object(object) => object.values_mut().for_each(|value| self.replace(value, found)),
+            Value::Object(object) => object
+                .values_mut()
+                .for_each(|value| self.replace(value, found)),
             Value::Array(items) => items.iter_mut().for_each(|item| self.replace(item, found)),
             Value::String(text) => {
                 if let Some(replaced) = self.without_links(text, found) {
@@ -77,7 +84,9 @@ impl CallFiles {
         while let Some((before, link, after)) = next_link(rest) {
             out.push_str(before);
             let held = Self::at(link, false);
-            let name = held.as_ref().map_or_else(|| "file".into(), |held| held.name.clone());
+            let name = held
+                .as_ref()
+                .map_or_else(|| "file".into(), |held| held.name.clone());
             if let Some(reference) = held.and_then(|held| self.hold(held)) {
                 add(found, &reference);
             }
@@ -85,13 +94,18 @@ impl CallFiles {
             if let Some(opened) = out.strip_suffix("](") {
                 // `![name](link "title")` loses its tail, and the mark of an image.
                 let open = opened.rfind('[');
-                let label = open.map(|open| opened[open + 1..].to_owned()).unwrap_or_default();
+                let label = open
+                    .map(|open| opened[open + 1..].to_owned())
+                    .unwrap_or_default();
                 let start = open.unwrap_or(opened.len());
                 out.truncate(start);
                 if out.ends_with('!') {
                     out.pop();
                 }
-                out.push_str(&format!("[{}]", if label.is_empty() { &name } else { &label }));
+                out.push_str(&format!(
+                    "[{}]",
+                    if label.is_empty() { &name } else { &label }
+                ));
                 let end = rest.find(')').map_or(0, |end| end + 1);
                 rest = &rest[end..];
             } else {
@@ -136,9 +150,14 @@ fn next_link(text: &str) -> Option<(&str, &str, &str)> {
     while let Some(at) = text[from..].find("/files/") {
         let at = from + at;
         let start = after_last_edge(&text[..at]);
-        let end = text[at..].find(is_edge).map_or(text.len(), |edge| at + edge);
+        let end = text[at..]
+            .find(is_edge)
+            .map_or(text.len(), |edge| at + edge);
         let link = &text[start..end];
-        if ["timestamp=", "nonce=", "sign="].iter().all(|part| link.contains(part)) {
+        if ["timestamp=", "nonce=", "sign="]
+            .iter()
+            .all(|part| link.contains(part))
+        {
             return Some((&text[..start], link, &text[end..]));
         }
         from = end;
@@ -155,16 +174,27 @@ impl Pieces {
     pub fn push(&mut self, piece: &str, files: &CallFiles) -> String {
         self.0.push_str(piece);
         // Markdown's link is whole with its `)`; a bare one is whole with what stands after it.
-        let bracket = self.0.rfind('[').filter(|open| !self.0[*open..].contains(')'));
+        let bracket = self
+            .0
+            .rfind('[')
+            .filter(|open| !self.0[*open..].contains(')'));
         let bare = || {
             let start = after_last_edge(&self.0);
             self.0[start..].contains('/').then_some(start)
         };
         let unfinished = bracket
-            .map(|open| if self.0[..open].ends_with('!') { open - 1 } else { open })
+            .map(|open| {
+                if self.0[..open].ends_with('!') {
+                    open - 1
+                } else {
+                    open
+                }
+            })
             .or_else(bare)
             .filter(|at| self.0.len() - at <= LONGEST_LINK);
-        let tail = unfinished.map(|at| self.0.split_off(at)).unwrap_or_default();
+        let tail = unfinished
+            .map(|at| self.0.split_off(at))
+            .unwrap_or_default();
         let ready = std::mem::replace(&mut self.0, tail);
         Self::clean(ready, files)
     }

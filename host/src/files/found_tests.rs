@@ -11,15 +11,26 @@ fn a_signed_link_becomes_its_file_s_name_and_the_file_is_known_once() {
     for (text, replaced) in [
         (format!("See ![chart]({SIGNED}) here"), "See [chart] here"),
         (format!("[report](http://api:5001{SIGNED})"), "[report]"),
-        (format!("![](https://dify.example{SIGNED} \"title\")!"), "[1.png]!"),
+        (
+            format!("![](https://dify.example{SIGNED} \"title\")!"),
+            "[1.png]!",
+        ),
         (format!("图 {SIGNED}\nend"), "图 [1.png]\nend"),
         (format!("<{SIGNED}> and {SIGNED}"), "<[1.png]> and [1.png]"),
     ] {
         let mut found = Vec::new();
-        assert_eq!(call.without_links(&text, &mut found).as_deref(), Some(replaced));
+        assert_eq!(
+            call.without_links(&text, &mut found).as_deref(),
+            Some(replaced)
+        );
         assert_eq!(found.len(), 1, "{text}");
     }
-    for other in ["no link", "/files/tools/1.png", "![a](https://example.com/a.png)", "日本/files/語"] {
+    for other in [
+        "no link",
+        "/files/tools/1.png",
+        "![a](https://example.com/a.png)",
+        "日本/files/語",
+    ] {
         assert_eq!(call.without_links(other, &mut Vec::new()), None, "{other}");
     }
 }
@@ -57,8 +68,12 @@ fn a_file_from_elsewhere_is_known_by_its_address_and_a_strange_one_by_none() {
 #[test]
 fn a_link_in_pieces_never_gets_through_and_nothing_else_is_lost() {
     let call = testing::call();
-    let text = format!("A [note] on a/b: ![chart]({SIGNED}) and http://x{SIGNED} or [x](https://example.com/) end.");
-    let whole = call.without_links(&text, &mut Vec::new()).expect("it has links");
+    let text = format!(
+        "A [note] on a/b: ![chart]({SIGNED}) and http://x{SIGNED} or [x](https://example.com/) end."
+    );
+    let whole = call
+        .without_links(&text, &mut Vec::new())
+        .expect("it has links");
     for cut in 1..text.len() {
         let mut pieces = Pieces::default();
         let mut out = String::new();
@@ -70,7 +85,13 @@ fn a_link_in_pieces_never_gets_through_and_nothing_else_is_lost() {
         }
         out.push_str(&pieces.rest(&call));
         assert!(!out.contains("sign="), "{cut}: {out}");
-        assert!(out.starts_with("A [note] on a/b: ") && out.ends_with("end."), "{cut}: {out}");
+        assert!(
+            out.starts_with("A [note] on a/b: ") && out.ends_with("end."),
+            "{cut}: {out}"
+        );
     }
-    assert_eq!(whole, "A [note] on a/b: [chart] and [1.png] or [x](https://example.com/) end.");
+    assert_eq!(
+        whole,
+        "A [note] on a/b: [chart] and [1.png] or [x](https://example.com/) end."
+    );
 }

@@ -42,11 +42,17 @@ pub(super) struct Rule {
 
 impl Rule {
     pub(super) fn new(words: impl Into<String>) -> Self {
-        Self { member: "", words: words.into() }
+        Self {
+            member: "",
+            words: words.into(),
+        }
     }
 
     fn at(member: &'static str, words: impl Into<String>) -> Self {
-        Self { member, words: words.into() }
+        Self {
+            member,
+            words: words.into(),
+        }
     }
 
     /// A sentence for the caller. No value is repeated in it.
@@ -103,7 +109,9 @@ impl<'a> Given<'a> {
         match ways {
             (None, None, None) if name.is_none() && mime_type.is_none() => Ok(None),
             (Some(url), None, None) => address(&url, "url").map(Some),
-            (None, Some(data), None) if data.starts_with("data:") => data_url(data, name.as_deref()).map(Some),
+            (None, Some(data), None) if data.starts_with("data:") => {
+                data_url(data, name.as_deref()).map(Some)
+            }
             (None, Some(data), None) => {
                 let mime_type = mime_type.map(Cow::into_owned).unwrap_or_default();
                 Data::new(name.as_deref(), mime_type, data, true).map(|data| Some(Self::Data(data)))
@@ -137,15 +145,25 @@ impl Data<'_> {
         let mime_type = names::media_type(&mime_type);
         let name = match name.map(names::clean).filter(|name| !name.is_empty()) {
             Some(name) => name,
-            None => names::of_type(&mime_type)
-                .ok_or_else(|| Rule::at("name", "is missing: a file needs its name with its ending"))?,
+            None => names::of_type(&mime_type).ok_or_else(|| {
+                Rule::at("name", "is missing: a file needs its name with its ending")
+            })?,
         };
-        Ok(Data { mime_type: names::type_of(&name, mime_type), name, text, base64 })
+        Ok(Data {
+            mime_type: names::type_of(&name, mime_type),
+            name,
+            text,
+            base64,
+        })
     }
 
     /// How many bytes it has, at most.
     pub(super) fn most_bytes(&self) -> usize {
-        if self.base64 { self.text.len() / 4 * 3 + 3 } else { self.text.len() }
+        if self.base64 {
+            self.text.len() / 4 * 3 + 3
+        } else {
+            self.text.len()
+        }
     }
 
     pub(super) fn decoded(&self) -> Result<Vec<u8>, Rule> {
@@ -171,7 +189,10 @@ fn address<'a>(text: &str, member: &'static str) -> Result<Given<'a>, Rule> {
     let url = Url::parse(text.trim()).ok().filter(is_plain);
     match url {
         Some(url) if text.len() <= LONGEST_URL => Ok(Given::Url(url)),
-        Some(_) => Err(Rule::at(member, format!("is longer than {LONGEST_URL} bytes"))),
+        Some(_) => Err(Rule::at(
+            member,
+            format!("is longer than {LONGEST_URL} bytes"),
+        )),
         None => Err(Rule::at(member, "is no http or https address")),
     }
 }
@@ -243,7 +264,12 @@ mod tests {
             Ok(Some(Given::Data(data))) => match data.decoded() {
                 Ok(bytes) => {
                     assert!(bytes.len() <= data.most_bytes());
-                    format!("{} {} {}", data.name, data.mime_type, String::from_utf8_lossy(&bytes))
+                    format!(
+                        "{} {} {}",
+                        data.name,
+                        data.mime_type,
+                        String::from_utf8_lossy(&bytes)
+                    )
                 }
                 Err(rule) => rule.of("doc"),
             },
@@ -254,16 +280,43 @@ mod tests {
     #[test]
     fn every_way_to_give_a_file_is_understood() {
         for (value, means) in [
-            (json!({"url": "HTTPS://example.com/a.pdf"}), "url https://example.com/a.pdf"),
-            (json!("https://example.com/a.pdf"), "url https://example.com/a.pdf"),
-            (json!({"url": "", "data": "aGk=", "name": "a.txt", "mime_type": "", "handle": ""}), "a.txt text/plain hi"),
-            (json!({"data": "aGk=", "mime_type": "application/pdf"}), "file.pdf application/pdf hi"),
-            (json!({"data": "aG\r\nk=\n", "name": "x/a.txt"}), "a.txt text/plain hi"),
-            (json!({"data": "aGk", "name": "a"}), "a application/octet-stream hi"),
-            (json!("data:text/plain;name=n%20.txt;base64,aGk="), "n .txt text/plain hi"),
-            (json!({"data": "data:text/csv,a%2Cb", "name": "b.csv"}), "b.csv text/csv a,b"),
+            (
+                json!({"url": "HTTPS://example.com/a.pdf"}),
+                "url https://example.com/a.pdf",
+            ),
+            (
+                json!("https://example.com/a.pdf"),
+                "url https://example.com/a.pdf",
+            ),
+            (
+                json!({"url": "", "data": "aGk=", "name": "a.txt", "mime_type": "", "handle": ""}),
+                "a.txt text/plain hi",
+            ),
+            (
+                json!({"data": "aGk=", "mime_type": "application/pdf"}),
+                "file.pdf application/pdf hi",
+            ),
+            (
+                json!({"data": "aG\r\nk=\n", "name": "x/a.txt"}),
+                "a.txt text/plain hi",
+            ),
+            (
+                json!({"data": "aGk", "name": "a"}),
+                "a application/octet-stream hi",
+            ),
+            (
+                json!("data:text/plain;name=n%20.txt;base64,aGk="),
+                "n .txt text/plain hi",
+            ),
+            (
+                json!({"data": "data:text/csv,a%2Cb", "name": "b.csv"}),
+                "b.csv text/csv a,b",
+            ),
             (json!("airlock-file:abc"), "handle airlock-file:abc"),
-            (json!({"handle": "airlock-file:abc"}), "handle airlock-file:abc"),
+            (
+                json!({"handle": "airlock-file:abc"}),
+                "handle airlock-file:abc",
+            ),
             (json!({"url": ""}), "left out"),
             (json!({}), "left out"),
             (json!(""), "left out"),
@@ -276,17 +329,44 @@ mod tests {
     #[test]
     fn a_wrong_file_is_told_what_is_wrong_with_it() {
         for (value, words) in [
-            (json!(5), "`doc` must be an object with one of url, data and handle, not a number"),
-            (json!(["https://example.com"]), "`doc` must be an object with one of url, data and handle, not a list"),
+            (
+                json!(5),
+                "`doc` must be an object with one of url, data and handle, not a number",
+            ),
+            (
+                json!(["https://example.com"]),
+                "`doc` must be an object with one of url, data and handle, not a list",
+            ),
             (json!({"url": 5}), "`doc.url` must be a text, not a number"),
-            (json!({"url": "file:///etc/passwd"}), "`doc.url` is no http or https address"),
-            (json!({"url": "http://me:pw@a/"}), "`doc.url` is no http or https address"),
+            (
+                json!({"url": "file:///etc/passwd"}),
+                "`doc.url` is no http or https address",
+            ),
+            (
+                json!({"url": "http://me:pw@a/"}),
+                "`doc.url` is no http or https address",
+            ),
             (json!("report.pdf"), "`doc` is no http or https address"),
-            (json!({"url": "http://a/", "data": "aGk="}), "`doc` must have exactly one of url, data and handle"),
-            (json!({"name": "a.pdf"}), "`doc` must have exactly one of url, data and handle"),
-            (json!({"path": "a.pdf"}), "`doc` has a member besides url, data, name, mime_type and handle, or one twice"),
-            (json!({"data": "aGk="}), "`doc.name` is missing: a file needs its name with its ending"),
-            (json!({"data": "%%%", "name": "a.txt"}), "`doc.data` is no base64"),
+            (
+                json!({"url": "http://a/", "data": "aGk="}),
+                "`doc` must have exactly one of url, data and handle",
+            ),
+            (
+                json!({"name": "a.pdf"}),
+                "`doc` must have exactly one of url, data and handle",
+            ),
+            (
+                json!({"path": "a.pdf"}),
+                "`doc` has a member besides url, data, name, mime_type and handle, or one twice",
+            ),
+            (
+                json!({"data": "aGk="}),
+                "`doc.name` is missing: a file needs its name with its ending",
+            ),
+            (
+                json!({"data": "%%%", "name": "a.txt"}),
+                "`doc.data` is no base64",
+            ),
             (json!("data:text/plain;base64"), "`doc` is no data: URL"),
             (json!("data:text/plain;base64,"), "`doc` is an empty file"),
         ] {

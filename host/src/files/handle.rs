@@ -34,7 +34,13 @@ pub(super) enum Place {
 }
 
 impl Handle {
-    pub(super) fn new(place: Place, name: &str, mime_type: &str, bytes: usize, ttl: Duration) -> Self {
+    pub(super) fn new(
+        place: Place,
+        name: &str,
+        mime_type: &str,
+        bytes: usize,
+        ttl: Duration,
+    ) -> Self {
         Self {
             place,
             name: name.to_owned(),
@@ -67,7 +73,9 @@ impl Handles {
     /// `None` for a handle of another app or another epoch, for one whose time is over, and for nobody's. Which of these,
     /// nobody is told.
     pub(super) fn open(&self, owner: &Owner, text: &str) -> Option<Handle> {
-        let sealed = text.strip_prefix(SCHEME).filter(|_| text.len() <= LONGEST)?;
+        let sealed = text
+            .strip_prefix(SCHEME)
+            .filter(|_| text.len() <= LONGEST)?;
         let sealed = BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?;
         let plain = self.0.open(&aad(owner), &sealed).ok()?;
         let handle: Handle = serde_json::from_slice(&plain).ok()?;

@@ -104,7 +104,9 @@ impl CallFiles {
     pub(super) fn hold(&self, file: Held) -> Option<String> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(identity) = &file.identity
-            && let Some(known) = held.iter().position(|known| known.identity.as_ref() == Some(identity))
+            && let Some(known) = held
+                .iter()
+                .position(|known| known.identity.as_ref() == Some(identity))
         {
             return Some(self.reference(known));
         }
@@ -148,7 +150,12 @@ impl CallFiles {
 
 impl Held {
     /// A file that is not fetched yet.
-    pub(super) fn new(name: String, mime_type: String, kind: Option<FileKind>, source: Source) -> Self {
+    pub(super) fn new(
+        name: String,
+        mime_type: String,
+        kind: Option<FileKind>,
+        source: Source,
+    ) -> Self {
         Self {
             name,
             mime_type,
@@ -161,7 +168,12 @@ impl Held {
     }
 
     /// One that the caller sent.
-    pub(super) fn given(name: String, mime_type: String, bytes: Bytes, room: OwnedSemaphorePermit) -> Self {
+    pub(super) fn given(
+        name: String,
+        mime_type: String,
+        bytes: Bytes,
+        room: OwnedSemaphorePermit,
+    ) -> Self {
         let contents = Contents {
             bytes,
             name: name.clone(),
@@ -222,7 +234,11 @@ impl Held {
         };
         // What was put by for the largest file is more than most need.
         let room = Files::shrunk(room, bytes.len());
-        let told = if self.mime_type == names::UNKNOWN { mime_type } else { self.mime_type.clone() };
+        let told = if self.mime_type == names::UNKNOWN {
+            mime_type
+        } else {
+            self.mime_type.clone()
+        };
         Ok(Contents {
             bytes,
             mime_type: names::type_of(&self.name, names::media_type(&told)),
@@ -232,8 +248,16 @@ impl Held {
     }
 
     /// Dify's id of it, uploaded once whatever it is named for.
-    pub(super) async fn uploaded(&self, call: &CallFiles, user: &str) -> Result<String, NotUploaded> {
-        if let Source::Earlier(Earlier { place: Place::Upload(id), .. }) = &self.source {
+    pub(super) async fn uploaded(
+        &self,
+        call: &CallFiles,
+        user: &str,
+    ) -> Result<String, NotUploaded> {
+        if let Source::Earlier(Earlier {
+            place: Place::Upload(id),
+            ..
+        }) = &self.source
+        {
             return Ok(id.clone());
         }
         let upload = self.upload.get_or_try_init(|| async {
@@ -244,7 +268,9 @@ impl Held {
                 mime_type: contents.mime_type,
                 bytes: contents.bytes,
             };
-            app.upload(user, file).await.map_err(|error| NotUploaded::Dify(Box::new(error)))
+            app.upload(user, file)
+                .await
+                .map_err(|error| NotUploaded::Dify(Box::new(error)))
         });
         upload.await.cloned()
     }

@@ -68,14 +68,17 @@ impl CallFiles {
                 }
                 (Kind::FileList { files: takes, .. }, Value::Array(items)) => {
                     for (place, item) in items.iter_mut().enumerate() {
-                        let wanted = self.wanted(format!("{}[{place}]", field.variable), takes, item)?;
+                        let wanted =
+                            self.wanted(format!("{}[{place}]", field.variable), takes, item)?;
                         pending.push((Place::Item(variable(), place), wanted));
                     }
                 }
                 _ => {}
             }
         }
-        let takes = uploads.map(|uploads| uploads.files.clone()).unwrap_or_default();
+        let takes = uploads
+            .map(|uploads| uploads.files.clone())
+            .unwrap_or_default();
         for (place, reference) in files.iter().enumerate() {
             let mut value = Value::String(reference.clone());
             let wanted = self.wanted(format!("files[{place}]"), &takes, &mut value)?;
@@ -92,7 +95,8 @@ impl CallFiles {
                 "`{name}` is no file of this call: a file is named by the reference that the host gave for it"
             ))
         })?;
-        fits(takes, &held.name, held.kind).map_err(|rule| wit::Error::InvalidArguments(rule.of(&name)))?;
+        fits(takes, &held.name, held.kind)
+            .map_err(|rule| wit::Error::InvalidArguments(rule.of(&name)))?;
         *value = json!({});
         let takes = takes.clone();
         Ok(Wanted { name, takes, held })
@@ -103,15 +107,24 @@ impl CallFiles {
     ///
     /// # Errors
     /// The first file that cannot be had or handed over.
-    pub async fn map(&self, mut request: RunRequest, pending: Pending, sizes: Sizes) -> Result<RunRequest, NotMapped> {
+    pub async fn map(
+        &self,
+        mut request: RunRequest,
+        pending: Pending,
+        sizes: Sizes,
+    ) -> Result<RunRequest, NotMapped> {
         for (place, wanted) in pending.0 {
             let mapping = self.mapping(&wanted, &request.user, &sizes).await;
-            let mapping = mapping.map_err(|why| NotMapped { input: wanted.name, why })?;
+            let mapping = mapping.map_err(|why| NotMapped {
+                input: wanted.name,
+                why,
+            })?;
             let slot = match place {
                 Place::Input(variable) => request.inputs.get_mut(&variable),
-                Place::Item(variable, item) => {
-                    request.inputs.get_mut(&variable).and_then(|list| list.get_mut(item))
-                }
+                Place::Item(variable, item) => request
+                    .inputs
+                    .get_mut(&variable)
+                    .and_then(|list| list.get_mut(item)),
                 Place::Message(file) => request.files.get_mut(file),
             };
             if let Some(slot) = slot {
@@ -162,10 +175,16 @@ enum Why {
 impl NotMapped {
     /// For the guest, and through it for the caller. Dify's own refusals are translated as those of a run.
     #[must_use]
-    pub fn error(self, dify: impl FnOnce(&airlock_dify::Error) -> wit::Error, no_dify: impl FnOnce() -> wit::Error) -> wit::Error {
+    pub fn error(
+        self,
+        dify: impl FnOnce(&airlock_dify::Error) -> wit::Error,
+        no_dify: impl FnOnce() -> wit::Error,
+    ) -> wit::Error {
         match self.why {
             Why::Rule(words) => wit::Error::InvalidArguments(words),
-            Why::Upload(NotUploaded::Lost(lost @ Lost::NoRoom)) => wit::Error::Failed(lost.to_string()),
+            Why::Upload(NotUploaded::Lost(lost @ Lost::NoRoom)) => {
+                wit::Error::Failed(lost.to_string())
+            }
             Why::Upload(NotUploaded::Lost(lost)) => {
                 wit::Error::InvalidArguments(format!("`{}` cannot be fetched: {lost}", self.input))
             }

@@ -1,6 +1,6 @@
 //! Names and media types of files, made fit for Dify, for clients and for each other.
 
-use mime_guess::{get_mime_extensions_str, from_path};
+use mime_guess::{from_path, get_mime_extensions_str};
 
 /// Characters of a name. Dify keeps 200.
 const LONGEST: usize = 120;
@@ -26,7 +26,11 @@ pub(super) fn media_type(text: &str) -> String {
     let bare = text.split(';').next().unwrap_or_default().trim();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-._".contains(&byte);
     let fit = bare.len() <= LONGEST && bare.contains('/') && bare.bytes().all(plain);
-    if fit { bare.to_ascii_lowercase() } else { String::new() }
+    if fit {
+        bare.to_ascii_lowercase()
+    } else {
+        String::new()
+    }
 }
 
 /// The media type that was told, or else the one that the name's ending means.
@@ -57,7 +61,9 @@ pub(super) fn of_address(address: &str) -> String {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
     let name = percent_encoding::percent_decode_str(last).decode_utf8_lossy();
-    Some(clean(&name)).filter(|name| !name.is_empty()).unwrap_or_else(|| "file".into())
+    Some(clean(&name))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "file".into())
 }
 
 #[cfg(test)]

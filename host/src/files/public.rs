@@ -10,25 +10,25 @@ use ipnet::IpNet;
 /// way. The standard library's `is_global` is not stable.
 static CLOSED: LazyLock<Vec<IpNet>> = LazyLock::new(|| {
     [
-        "0.0.0.0/8",          // this network
-        "10.0.0.0/8",         // private
-        "100.64.0.0/10",      // carriers' NAT
-        "127.0.0.0/8",        // loopback
-        "169.254.0.0/16",     // link-local; clouds answer here with credentials
-        "172.16.0.0/12",      // private
-        "192.0.0.0/24",       // protocol assignments
-        "192.0.2.0/24",       // documentation
-        "192.88.99.0/24",     // 6to4 relays
-        "192.168.0.0/16",     // private
-        "198.18.0.0/15",      // benchmarks
-        "198.51.100.0/24",    // documentation
-        "203.0.113.0/24",     // documentation
-        "224.0.0.0/4",        // multicast
-        "240.0.0.0/4",        // reserved, and broadcast
-        "2001::/23",          // protocol assignments, Teredo
-        "2001:db8::/32",      // documentation
-        "2002::/16",          // 6to4
-        "3fff::/20",          // documentation
+        "0.0.0.0/8",       // this network
+        "10.0.0.0/8",      // private
+        "100.64.0.0/10",   // carriers' NAT
+        "127.0.0.0/8",     // loopback
+        "169.254.0.0/16",  // link-local; clouds answer here with credentials
+        "172.16.0.0/12",   // private
+        "192.0.0.0/24",    // protocol assignments
+        "192.0.2.0/24",    // documentation
+        "192.88.99.0/24",  // 6to4 relays
+        "192.168.0.0/16",  // private
+        "198.18.0.0/15",   // benchmarks
+        "198.51.100.0/24", // documentation
+        "203.0.113.0/24",  // documentation
+        "224.0.0.0/4",     // multicast
+        "240.0.0.0/4",     // reserved, and broadcast
+        "2001::/23",       // protocol assignments, Teredo
+        "2001:db8::/32",   // documentation
+        "2002::/16",       // 6to4
+        "3fff::/20",       // documentation
     ]
     .iter()
     .map(|net| net.parse().expect("a network written here"))
@@ -127,14 +127,46 @@ mod tests {
 
     #[test]
     fn only_the_internet_s_addresses_are_public() {
-        for public in ["1.1.1.1", "93.184.216.34", "100.128.0.1", "172.32.0.1", "2606:4700::1111", "2a00:1450::1"] {
+        for public in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "2a00:1450::1",
+        ] {
             assert!(is_public(ip(public)), "{public}");
         }
         for closed in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254", "172.16.0.1",
-            "172.31.255.255", "192.0.0.8", "192.168.1.1", "198.19.0.1", "203.0.113.9", "224.0.0.1", "255.255.255.255",
-            "::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "100::1", "2001::1",
-            "2001:db8::1", "2002:7f00:1::", "fc00::1", "fd12::1", "fe80::1", "fec0::1", "ff02::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.8.8.8",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.168.1.1",
+            "198.19.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:8.8.8.8",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "fc00::1",
+            "fd12::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
         ] {
             assert!(!is_public(ip(closed)), "{closed}");
         }
@@ -143,13 +175,31 @@ mod tests {
     #[test]
     fn what_the_operator_opens_is_open_and_nothing_beside_it() {
         let open = |text: &str| text.parse::<Opened>().expect("a place");
-        let places = OpenPlaces::new(&[open("Files.Internal"), open("10.1.0.0/16"), open("192.168.1.5"), open("fd00::/8")]);
+        let places = OpenPlaces::new(&[
+            open("Files.Internal"),
+            open("10.1.0.0/16"),
+            open("192.168.1.5"),
+            open("fd00::/8"),
+        ]);
         assert!(places.host("files.internal") && places.host("files.internal."));
         assert!(!places.host("evil.files.internal"));
-        for address in ["10.1.9.9", "192.168.1.5", "::ffff:10.1.0.1", "fd00::1", "8.8.8.8", "::ffff:8.8.8.8"] {
+        for address in [
+            "10.1.9.9",
+            "192.168.1.5",
+            "::ffff:10.1.0.1",
+            "fd00::1",
+            "8.8.8.8",
+            "::ffff:8.8.8.8",
+        ] {
             assert!(places.address(ip(address)), "{address}");
         }
-        for address in ["10.2.0.1", "192.168.1.6", "127.0.0.1", "::ffff:127.0.0.1", "fe80::1"] {
+        for address in [
+            "10.2.0.1",
+            "192.168.1.6",
+            "127.0.0.1",
+            "::ffff:127.0.0.1",
+            "fe80::1",
+        ] {
             assert!(!places.address(ip(address)), "{address}");
         }
         for wrong in ["", "http://a", "10.0.0.0/33", "*.internal", "a b"] {

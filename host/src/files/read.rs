@@ -4,8 +4,8 @@ use airlock_mcp::{CallError, ReadResult};
 use data_encoding::BASE64;
 use serde_json::value::to_raw_value;
 
-use super::{Files, Owner};
 use super::handle::{Place, SCHEME};
+use super::{Files, Owner};
 
 impl Files {
     /// Is this a handle, whoever made it?
@@ -39,9 +39,15 @@ impl Files {
         }
         // The text that it becomes is larger still.
         let _room = self.room(handle.size() * 3).ok_or_else(|| {
-            CallError::Internal("This server holds as many files as it may. Try again in a few seconds.".into())
+            CallError::Internal(
+                "This server holds as many files as it may. Try again in a few seconds.".into(),
+            )
         })?;
-        let bytes = self.spool.get(&owner.app, place).await.ok_or(CallError::Unknown)?;
+        let bytes = self
+            .spool
+            .get(&owner.app, place)
+            .await
+            .ok_or(CallError::Unknown)?;
         #[derive(serde::Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Contents<'a> {
@@ -54,7 +60,8 @@ impl Files {
             mime_type: &handle.mime_type,
             blob: BASE64.encode(&bytes),
         };
-        let contents = to_raw_value(&contents).map_err(|error| CallError::Internal(error.to_string()))?;
+        let contents =
+            to_raw_value(&contents).map_err(|error| CallError::Internal(error.to_string()))?;
         Ok(ReadResult {
             contents: vec![contents],
             meta: None,

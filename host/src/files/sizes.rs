@@ -19,7 +19,8 @@ impl Sizes {
     pub fn of(parameters: &Value) -> Self {
         let most = |name: &str, default: u64| {
             let stated = parameters["system_parameters"][name].as_u64();
-            usize::try_from(stated.unwrap_or(default)).map_or(usize::MAX, |most| most.saturating_mul(1 << 20))
+            usize::try_from(stated.unwrap_or(default))
+                .map_or(usize::MAX, |most| most.saturating_mul(1 << 20))
         };
         Self {
             image: most("image_file_size_limit", 10),
@@ -50,7 +51,9 @@ mod tests {
 
     #[test]
     fn dify_s_own_limits_hold_by_kind() {
-        let sizes = Sizes::of(&json!({"system_parameters": {"image_file_size_limit": 1, "file_size_limit": 2}}));
+        let sizes = Sizes::of(
+            &json!({"system_parameters": {"image_file_size_limit": 1, "file_size_limit": 2}}),
+        );
         assert_eq!(sizes.most(Some(FileKind::Image)), 1 << 20);
         assert_eq!(sizes.most(Some(FileKind::Document)), 2 << 20);
         assert_eq!(sizes.most(Some(FileKind::Audio)), 50 << 20);

@@ -142,7 +142,9 @@ impl Spool {
 
     /// Removes what has expired, again and again until `stop`.
     pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
-        let every = SWEEP_EVERY.min(self.bounds.ttl).max(Duration::from_millis(100));
+        let every = SWEEP_EVERY
+            .min(self.bounds.ttl)
+            .max(Duration::from_millis(100));
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -167,8 +169,8 @@ impl Spool {
         let mut gone = kept.expired();
         loop {
             let own: usize = kept.of(app).map(|(_, file)| file.bytes).sum();
-            let fits = own + bytes <= self.bounds.bytes / PART
-                && kept.bytes + bytes <= self.bounds.bytes;
+            let fits =
+                own + bytes <= self.bounds.bytes / PART && kept.bytes + bytes <= self.bounds.bytes;
             if fits {
                 break;
             }
@@ -299,7 +301,10 @@ mod tests {
             .put(mine, Bytes::from_static(b"some words"))
             .await
             .expect("room");
-        assert_eq!(spool.get(mine, &name).await.as_deref(), Some(&b"some words"[..]));
+        assert_eq!(
+            spool.get(mine, &name).await.as_deref(),
+            Some(&b"some words"[..])
+        );
         assert_eq!(spool.get(other, &name).await, None);
         assert_eq!(spool.get(mine, "../airlock.db").await, None);
         let sealed = fs::read(directory.path().join(&name)).expect("it is there");
@@ -314,7 +319,10 @@ mod tests {
         let file = |length| Bytes::from(vec![0; length]);
         let theirs = spool.put(other, file(60)).await.expect("room");
         let first = spool.put(app, file(60)).await.expect("room");
-        let second = spool.put(app, file(60)).await.expect("in the place of the first");
+        let second = spool
+            .put(app, file(60))
+            .await
+            .expect("in the place of the first");
         assert!(!spool.has(app, &first) && spool.has(app, &second) && spool.has(other, &theirs));
         assert_eq!(on_disk(directory.path()), 2);
         assert_eq!(spool.put(app, file(101)).await, Err(NotKept::Full));
@@ -326,7 +334,10 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let spool = spool(directory.path(), 400, Duration::from_millis(50));
         let app = "app";
-        let name = spool.put(app, Bytes::from_static(b"x")).await.expect("room");
+        let name = spool
+            .put(app, Bytes::from_static(b"x"))
+            .await
+            .expect("room");
         let stop = CancellationToken::new();
         let sweeping = tokio::spawn(Arc::clone(&spool).sweep(stop.clone()));
         while on_disk(directory.path()) > 0 {

@@ -25,13 +25,16 @@ impl CallFiles {
     ) -> Result<Option<Value>, String> {
         let Some(many) = input.many else {
             let one = self.one(&input.takes, sizes, value);
-            return one.map_err(|rule| rule.of(&input.name)).map(|one| one.map(Value::String));
+            return one
+                .map_err(|rule| rule.of(&input.name))
+                .map(|one| one.map(Value::String));
         };
         if value.get() == "null" {
             return Ok(None);
         }
-        let values: Vec<&RawValue> = serde_json::from_str(value.get())
-            .map_err(|_| Rule::new(format!("must be a list of files, not {}", kind(value))).of(&input.name))?;
+        let values: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|_| {
+            Rule::new(format!("must be a list of files, not {}", kind(value))).of(&input.name)
+        })?;
         let got = values.len();
         if let Some(most) = many.most.filter(|most| got > *most) {
             return Err(Rule::new(format!("takes {most} files at most, not {got}")).of(&input.name));
@@ -39,7 +42,9 @@ impl CallFiles {
         let mut references = Vec::with_capacity(got.min(many.most.unwrap_or(got)));
         for (place, value) in values.into_iter().enumerate() {
             let item = || format!("{}[{place}]", input.name);
-            let one = self.one(&input.takes, sizes, value).map_err(|rule| rule.of(&item()))?;
+            let one = self
+                .one(&input.takes, sizes, value)
+                .map_err(|rule| rule.of(&item()))?;
             references.extend(one.map(Value::String));
         }
         Ok(Some(Value::Array(references)))
@@ -51,13 +56,20 @@ impl CallFiles {
             Some(Given::Url(url)) => {
                 let host_fetches = self.files.settings.fetched_by == FetchedBy::Airlock;
                 if !takes.takes_urls() && !(host_fetches && takes.takes_uploads()) {
-                    return Err(Rule::new("takes no addresses: give the file's data and name"));
+                    return Err(Rule::new(
+                        "takes no addresses: give the file's data and name",
+                    ));
                 }
                 let name = names::of_address(url.as_str());
                 let kind = FileKind::of_name(&name);
                 fits(takes, &name, kind)?;
                 let sizes = *sizes;
-                Held::new(name, names::UNKNOWN.into(), kind, Source::Address { url, sizes })
+                Held::new(
+                    name,
+                    names::UNKNOWN.into(),
+                    kind,
+                    Source::Address { url, sizes },
+                )
             }
             Some(Given::Data(data)) => {
                 uploads(takes)?;
@@ -87,17 +99,30 @@ impl CallFiles {
         })?;
         let bytes = data.decoded()?;
         small_enough(bytes.len(), sizes, kind)?;
-        Ok(Held::given(data.name.clone(), data.mime_type.clone(), Bytes::from(bytes), room))
+        Ok(Held::given(
+            data.name.clone(),
+            data.mime_type.clone(),
+            Bytes::from(bytes),
+            room,
+        ))
     }
 
     fn earlier(&self, handle: &str) -> Result<Handle, Rule> {
         let forgotten = || {
-            Rule::new("is a handle that means nothing here: its time is over, the address has changed since, or it is \
-                       another app's. Give the file itself")
+            Rule::new(
+                "is a handle that means nothing here: its time is over, the address has changed since, or it is \
+                       another app's. Give the file itself",
+            )
         };
-        let handle = self.files.handles.open(&self.owner, handle).ok_or_else(forgotten)?;
+        let handle = self
+            .files
+            .handles
+            .open(&self.owner, handle)
+            .ok_or_else(forgotten)?;
         match &handle.place {
-            Place::Spool(place) if !self.files.spool.has(&self.owner.app, place) => Err(forgotten()),
+            Place::Spool(place) if !self.files.spool.has(&self.owner.app, place) => {
+                Err(forgotten())
+            }
             Place::Spool(_) | Place::Upload(_) => Ok(handle),
         }
     }
@@ -131,7 +156,11 @@ fn article(kind: FileKind) -> &'static str {
     }
 }
 
-pub(super) fn small_enough(bytes: usize, sizes: &Sizes, kind: Option<FileKind>) -> Result<(), Rule> {
+pub(super) fn small_enough(
+    bytes: usize,
+    sizes: &Sizes,
+    kind: Option<FileKind>,
+) -> Result<(), Rule> {
     let most = sizes.most(kind);
     if bytes <= most {
         return Ok(());
@@ -186,8 +215,16 @@ mod tests {
         let other = testing::call();
         take(&other, &input(&[], &[], None), &file).expect("it fits");
         assert!(other.find(reference).is_none());
-        let list = take(&call, &input(&[], &[], Some(2)), &json!([file, "https://example.com/a.txt"]));
-        assert_eq!(list.expect("they fit").and_then(|list| list.as_array().map(Vec::len)), Some(2));
+        let list = take(
+            &call,
+            &input(&[], &[], Some(2)),
+            &json!([file, "https://example.com/a.txt"]),
+        );
+        assert_eq!(
+            list.expect("they fit")
+                .and_then(|list| list.as_array().map(Vec::len)),
+            Some(2)
+        );
     }
 
     #[test]
@@ -195,22 +232,57 @@ mod tests {
         let call = testing::call();
         let large = BASE64.encode(&vec![0; (1 << 20) + 1]);
         for (input, value, words) in [
-            (input(&["image"], &[], None), json!({"data": "aGk=", "name": "a.txt"}), "`doc` takes image, not a document"),
-            (input(&["image"], &[], None), json!("https://example.com/a.mp3"), "`doc` takes image, not an audio"),
-            (input(&["image"], &[], None), json!({"data": "aGk=", "name": "a.bin"}),
-             "`doc` takes image, not a file whose kind its name and type do not tell"),
-            (input(&["image"], &[], None), json!({"data": large, "name": "a.png"}),
-             "`doc` has 2 MiB, and 1 MiB are the most for an image"),
-            (input(&[], &["remote_url"], None), json!({"data": "aGk=", "name": "a.txt"}),
-             "`doc` takes addresses only: give the file's url"),
-            (input(&[], &["local_file"], None), json!("https://example.com/a.txt"),
-             "`doc` takes no addresses: give the file's data and name"),
-            (input(&[], &[], Some(1)), json!(["https://a.example/1", "https://a.example/2"]),
-             "`doc` takes 1 files at most, not 2"),
-            (input(&[], &[], Some(1)), json!({"url": "https://a.example/1"}), "`doc` must be a list of files, not an object"),
-            (input(&[], &[], Some(3)), json!(["https://a.example/1", "x"]), "`doc[1]` is no http or https address"),
+            (
+                input(&["image"], &[], None),
+                json!({"data": "aGk=", "name": "a.txt"}),
+                "`doc` takes image, not a document",
+            ),
+            (
+                input(&["image"], &[], None),
+                json!("https://example.com/a.mp3"),
+                "`doc` takes image, not an audio",
+            ),
+            (
+                input(&["image"], &[], None),
+                json!({"data": "aGk=", "name": "a.bin"}),
+                "`doc` takes image, not a file whose kind its name and type do not tell",
+            ),
+            (
+                input(&["image"], &[], None),
+                json!({"data": large, "name": "a.png"}),
+                "`doc` has 2 MiB, and 1 MiB are the most for an image",
+            ),
+            (
+                input(&[], &["remote_url"], None),
+                json!({"data": "aGk=", "name": "a.txt"}),
+                "`doc` takes addresses only: give the file's url",
+            ),
+            (
+                input(&[], &["local_file"], None),
+                json!("https://example.com/a.txt"),
+                "`doc` takes no addresses: give the file's data and name",
+            ),
+            (
+                input(&[], &[], Some(1)),
+                json!(["https://a.example/1", "https://a.example/2"]),
+                "`doc` takes 1 files at most, not 2",
+            ),
+            (
+                input(&[], &[], Some(1)),
+                json!({"url": "https://a.example/1"}),
+                "`doc` must be a list of files, not an object",
+            ),
+            (
+                input(&[], &[], Some(3)),
+                json!(["https://a.example/1", "x"]),
+                "`doc[1]` is no http or https address",
+            ),
         ] {
-            assert_eq!(take(&call, &input, &value), Err(words.to_owned()), "{value}");
+            assert_eq!(
+                take(&call, &input, &value),
+                Err(words.to_owned()),
+                "{value}"
+            );
         }
     }
 
@@ -219,10 +291,17 @@ mod tests {
         let files = testing::files();
         let seal = |ttl: u64| {
             let place = Place::Upload("u1".into());
-            let handle = Handle::new(place, "a.txt", "text/plain", 2, std::time::Duration::from_secs(ttl));
+            let handle = Handle::new(
+                place,
+                "a.txt",
+                "text/plain",
+                2,
+                std::time::Duration::from_secs(ttl),
+            );
             files.handles.seal(&testing::owner("app", 1), &handle)
         };
-        let call = |app: &str, epoch| CallFiles::new(files.clone(), testing::owner(app, epoch), None);
+        let call =
+            |app: &str, epoch| CallFiles::new(files.clone(), testing::owner(app, epoch), None);
         let input = input(&["document"], &[], None);
         let good = json!({"handle": seal(60)});
         assert!(take(&call("app", 1), &input, &good).is_ok());
@@ -233,7 +312,10 @@ mod tests {
             (call("app", 1), json!("airlock-file:AAAA")),
         ] {
             let refused = take(&call, &input, &handle).expect_err("it means nothing here");
-            assert!(refused.starts_with("`doc` is a handle that means nothing here"), "{refused}");
+            assert!(
+                refused.starts_with("`doc` is a handle that means nothing here"),
+                "{refused}"
+            );
         }
     }
 
@@ -247,8 +329,13 @@ mod tests {
         for _ in 0..4 {
             call.take(&input, &sizes, &file).expect("room");
         }
-        let refused = call.take(&input, &sizes, &file).expect_err("64 MiB are full");
-        assert!(refused.contains("holds as many files as it may"), "{refused}");
+        let refused = call
+            .take(&input, &sizes, &file)
+            .expect_err("64 MiB are full");
+        assert!(
+            refused.contains("holds as many files as it may"),
+            "{refused}"
+        );
         let files = call.files.clone();
         drop(call);
         let next = CallFiles::new(files, testing::owner("app", 1), None);

@@ -6,7 +6,10 @@ use std::time::Duration;
 use airlock_registry::Sealer;
 use tokio::sync::Semaphore;
 
-use super::{CallFiles, FetchedBy, Fetcher, Files, OpenPlaces, Owner, Settings, Spool, SpoolBounds, handle, units};
+use super::{
+    CallFiles, FetchedBy, Fetcher, Files, OpenPlaces, Owner, Settings, Spool, SpoolBounds, handle,
+    units,
+};
 
 pub(super) fn owner(app: &str, epoch: u64) -> Owner {
     Owner {

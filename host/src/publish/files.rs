@@ -34,8 +34,13 @@ impl FileInput {
         let mut inputs = Vec::new();
         for (name, property) in properties.into_iter().flatten() {
             let inner = property.as_object().into_iter().flatten();
-            if inner.clone().any(|(key, value)| key != FILE_MARKER && has_marker(value)) {
-                return Err(format!("{name}: only an input itself can be marked with {FILE_MARKER}"));
+            if inner
+                .clone()
+                .any(|(key, value)| key != FILE_MARKER && has_marker(value))
+            {
+                return Err(format!(
+                    "{name}: only an input itself can be marked with {FILE_MARKER}"
+                ));
             }
             let Some(marker) = property.get(FILE_MARKER) else {
                 continue;
@@ -52,7 +57,9 @@ impl FileInput {
         for (key, value) in marker {
             let words = value.as_array();
             if !words.is_some_and(|words| words.iter().all(Value::is_string)) {
-                return Err(format!("{name}: {key} in {FILE_MARKER} must be a list of texts"));
+                return Err(format!(
+                    "{name}: {key} in {FILE_MARKER} must be a list of texts"
+                ));
             }
         }
         let many = match property.get("type").and_then(Value::as_str) {
@@ -98,7 +105,11 @@ impl FileInput {
     #[must_use]
     pub fn pin_fault(&self, value: &Value) -> Option<String> {
         let address = |value: &Value| {
-            let text = value.get("url").unwrap_or(value).as_str().unwrap_or_default();
+            let text = value
+                .get("url")
+                .unwrap_or(value)
+                .as_str()
+                .unwrap_or_default();
             url::Url::parse(text).is_ok_and(|url| is_plain(&url))
         };
         let fits = match (self.many, value) {
@@ -118,8 +129,14 @@ impl FileInput {
             ways.insert("url".into(), text("The file's http or https address."));
         }
         if self.takes.takes_uploads() {
-            ways.insert("data".into(), text("The file itself, in base64. Give its name too."));
-            ways.insert("name".into(), text("With data: the file's name with its ending, such as report.pdf."));
+            ways.insert(
+                "data".into(),
+                text("The file itself, in base64. Give its name too."),
+            );
+            ways.insert(
+                "name".into(),
+                text("With data: the file's name with its ending, such as report.pdf."),
+            );
             ways.insert(
                 "mime_type".into(),
                 text("With data: the file's media type, where its name has no ending."),
@@ -139,7 +156,9 @@ impl FileInput {
 
 fn has_marker(value: &Value) -> bool {
     match value {
-        Value::Object(object) => object.contains_key(FILE_MARKER) || object.values().any(has_marker),
+        Value::Object(object) => {
+            object.contains_key(FILE_MARKER) || object.values().any(has_marker)
+        }
         Value::Array(items) => items.iter().any(has_marker),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
@@ -164,7 +183,10 @@ mod tests {
         }));
         let inputs = FileInput::all(&schema).expect("good markers");
         assert_eq!(inputs.len(), 2);
-        assert_eq!((inputs[0].many, inputs[1].many), (None, Some(Many { most: Some(2) })));
+        assert_eq!(
+            (inputs[0].many, inputs[1].many),
+            (None, Some(Many { most: Some(2) }))
+        );
         inputs.iter().for_each(|input| input.publish(&mut schema));
         let properties = &schema["properties"];
         assert_eq!(properties["doc"]["type"], "object");
@@ -174,7 +196,10 @@ mod tests {
             assert!(ways.values().all(|way| way["type"] == "string"));
             ways.keys().cloned().collect()
         };
-        assert_eq!(ways(&properties["doc"]), ["url", "data", "name", "mime_type", "handle"]);
+        assert_eq!(
+            ways(&properties["doc"]),
+            ["url", "data", "name", "mime_type", "handle"]
+        );
         assert_eq!(properties["pictures"]["type"], "array");
         assert_eq!(properties["pictures"]["maxItems"], 2);
         assert_eq!(ways(&properties["pictures"]["items"]), ["url"]);

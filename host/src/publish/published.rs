@@ -243,7 +243,9 @@ impl Published {
         }
         let compile = |schema: &Map<String, Value>| schema::compile(schema).map_err(schema_fault);
         let input = compile(&input_schema)?;
-        files.iter().for_each(|file| file.publish(&mut input_schema));
+        files
+            .iter()
+            .for_each(|file| file.publish(&mut input_schema));
         let published = PublishedTool {
             guest_name: tool.name.clone(),
             files,
@@ -276,7 +278,8 @@ fn members(text: &str) -> Result<Vec<(String, &RawValue)>, String> {
         }
     }
     let mut json = serde_json::Deserializer::from_str(text);
-    json.deserialize_map(Members).map_err(|error| error.to_string())
+    json.deserialize_map(Members)
+        .map_err(|error| error.to_string())
 }
 
 /// Where MCP says whether a call may become a task. The contract has a field for that; how, is the guest's to say here.
@@ -433,14 +436,22 @@ mod tests {
         };
         let open = Published::new(&manifest, &Overlay::default()).expect("published");
         let tool = &open.tools[0];
-        assert_eq!(tool.json["inputSchema"]["properties"]["lang"]["type"], "object");
+        assert_eq!(
+            tool.json["inputSchema"]["properties"]["lang"]["type"],
+            "object"
+        );
         let taken = tool.arguments(r#"{"lang": {"url": "u"}, "q": "hi"}"#, take);
-        assert_eq!(Value::Object(taken.expect("they fit")), json!({"lang": "ref of 12", "q": "hi"}));
+        assert_eq!(
+            Value::Object(taken.expect("they fit")),
+            json!({"lang": "ref of 12", "q": "hi"})
+        );
         let absent = tool.arguments(r#"{"lang": null, "q": "hi"}"#, |_, _| Ok(None));
         assert!(absent.expect_err("it is required").contains("lang"));
         let url = json!({"url": "https://example.com/a.pdf"});
         let pinned = Published::new(&manifest, &overlay(&[("lang", pin(url))])).expect("published");
-        let taken = pinned.tools[0].arguments(r#"{"q": "hi"}"#, take).expect("they fit");
+        let taken = pinned.tools[0]
+            .arguments(r#"{"q": "hi"}"#, take)
+            .expect("they fit");
         assert_eq!(taken["lang"], "ref of 35");
         let fault = Published::new(&manifest, &overlay(&[("lang", pin(json!("/etc/passwd")))]));
         assert!(matches!(fault, Err(OverlayFault::Pin { .. })));

@@ -64,11 +64,18 @@ pub(crate) fn upload(state: &State, content_type: &str, body: &Bytes) -> Result<
         return refused("no_file_uploaded", "Please upload your file.");
     };
     if name.is_empty() {
-        return refused("filename_not_exists_error", "The specified filename does not exist.");
+        return refused(
+            "filename_not_exists_error",
+            "The specified filename does not exist.",
+        );
     }
     let most = if kind(&name) == "image" { IMAGE } else { OTHER };
     if bytes.len() > most << 20 {
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", ""));
+        return Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "file_too_large",
+            "",
+        ));
     }
     let size = bytes.len();
     let file = File {
@@ -94,7 +101,11 @@ pub(crate) fn download(state: &State, path: &str, query: &str) -> Answer {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
     let forbidden = || Refusal::new(StatusCode::FORBIDDEN, "forbidden", "Invalid request.");
-    let id = match path.trim_start_matches("/files/").split('/').collect::<Vec<_>>()[..] {
+    let id = match path
+        .trim_start_matches("/files/")
+        .split('/')
+        .collect::<Vec<_>>()[..]
+    {
         ["tools", name] => name.split('.').next().unwrap_or_default(),
         [id, "file-preview"] => id,
         _ => return answer::not_found_page(),
@@ -102,7 +113,10 @@ pub(crate) fn download(state: &State, path: &str, query: &str) -> Answer {
     let Some(stamp) = value("timestamp").and_then(|stamp| stamp.parse::<u64>().ok()) else {
         return Refusal::invalid("1 validation error for ToolFileQuery").into();
     };
-    let Some(file) = state.file(id).filter(|file| Some(file.sign.as_str()) == value("sign")) else {
+    let Some(file) = state
+        .file(id)
+        .filter(|file| Some(file.sign.as_str()) == value("sign"))
+    else {
         return forbidden().into();
     };
     if ids::now().saturating_sub(stamp) >= state.options.file_ttl.as_secs() {
@@ -145,7 +159,9 @@ pub(crate) fn judge(state: &State, user: &str, mapping: &Value) -> Result<Value,
     match mapping["transfer_method"].as_str() {
         Some("local_file") => {
             let id = mapping["upload_file_id"].as_str().unwrap_or_default();
-            let file = state.file(id).filter(|file| file.user.as_deref() == Some(user));
+            let file = state
+                .file(id)
+                .filter(|file| file.user.as_deref() == Some(user));
             let file = file.ok_or_else(|| Refusal::invalid("Invalid upload file"))?;
             if told != "custom" && told != file.kind() {
                 return Err(Refusal::invalid(mismatch));
@@ -168,8 +184,12 @@ pub(crate) fn judge(state: &State, user: &str, mapping: &Value) -> Result<Value,
                 "mime_type": "application/octet-stream", "size": -1, "related_id": null, "url": url,
             }))
         }
-        Some(other) => Err(Refusal::invalid(format!("'{other}' is not a valid FileTransferMethod"))),
-        None => Err(Refusal::invalid("transfer_method is required in file mapping")),
+        Some(other) => Err(Refusal::invalid(format!(
+            "'{other}' is not a valid FileTransferMethod"
+        ))),
+        None => Err(Refusal::invalid(
+            "transfer_method is required in file mapping",
+        )),
     }
 }
 
@@ -207,7 +227,9 @@ impl Multipart {
                     form.user = Some(String::from_utf8_lossy(&part[..end]).into_owned());
                 }
                 (Some("file"), Some(name)) => {
-                    let kind = head.lines().find_map(|line| line.strip_prefix("Content-Type: "));
+                    let kind = head
+                        .lines()
+                        .find_map(|line| line.strip_prefix("Content-Type: "));
                     let bytes = body.slice_ref(&part[..end]);
                     form.file = Some((name, kind.unwrap_or_default().to_owned(), bytes));
                 }

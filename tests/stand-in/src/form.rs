@@ -91,7 +91,11 @@ impl Field {
         Self { default, ..self }
     }
 
-    pub(crate) fn files(self, types: &'static [&'static str], methods: &'static [&'static str]) -> Self {
+    pub(crate) fn files(
+        self,
+        types: &'static [&'static str],
+        methods: &'static [&'static str],
+    ) -> Self {
         let files = Some([types, methods]);
         Self { files, ..self }
     }

@@ -16,7 +16,8 @@ const PIXEL: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06
 
 pub(super) fn form() -> Form {
     Form::of_flow(vec![
-        Field::new(Kind::File, "doc", "Document").files(&["document", "image"], &["local_file", "remote_url"]),
+        Field::new(Kind::File, "doc", "Document")
+            .files(&["document", "image"], &["local_file", "remote_url"]),
         Field::new(Kind::FileList, "docs", "Documents")
             .files(&["document"], &["local_file", "remote_url"])
             .max_length(3),
@@ -37,7 +38,8 @@ pub(super) async fn play(run: &mut Run) -> Result<Value, Halt> {
         file => vec![file.clone()],
     });
     let read: Vec<String> = files.map(|file| said(run, &file)).collect();
-    run.working_node(&LOOK, json!({}), json!({"read": read})).await?;
+    run.working_node(&LOOK, json!({}), json!({"read": read}))
+        .await?;
 
     let make = run.input("make", "");
     let mut made = Vec::new();
@@ -68,7 +70,10 @@ pub(super) fn said(run: &Run, file: &Value) -> String {
         Some("local_file") => {
             let id = file["related_id"].as_str().unwrap_or_default();
             let bytes = run.state.file(id).map_or(0, |file| file.bytes.len());
-            format!("{name}: {bytes} bytes, {}", file["type"].as_str().unwrap_or_default())
+            format!(
+                "{name}: {bytes} bytes, {}",
+                file["type"].as_str().unwrap_or_default()
+            )
         }
         _ => file["url"].as_str().unwrap_or_default().to_owned(),
     }

@@ -11,7 +11,11 @@ pub(super) fn form() -> Form {
 }
 
 pub(super) async fn play(run: &mut Run) -> Result<Value, Halt> {
-    let seen = run.inputs.get("sys.files").and_then(Value::as_array).cloned();
+    let seen = run
+        .inputs
+        .get("sys.files")
+        .and_then(Value::as_array)
+        .cloned();
     let seen: Vec<String> = seen
         .unwrap_or_default()
         .iter()
@@ -20,7 +24,11 @@ pub(super) async fn play(run: &mut Run) -> Result<Value, Halt> {
     let file = File::made("sketch.txt", "text/plain", "a sketch");
     let id = run.state.keep_file(file.clone());
     // As a tool's file stands in an answer: its link is signed and relative.
-    let answer = format!("I saw {}: [sketch]({})", seen.join(" and "), files::address(&file, &id));
+    let answer = format!(
+        "I saw {}: [sketch]({})",
+        seen.join(" and "),
+        files::address(&file, &id)
+    );
     run.speak(Text::Message, &answer, &Value::Null).await?;
     Ok(json!(null))
 }
