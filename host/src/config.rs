@@ -9,6 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use url::Url;
 
+use crate::files::{self, FetchedBy, OpenPlaces, Opened, SpoolBounds};
+
 /// The Dify beside us.
 #[derive(Debug, Clone, Args)]
 pub struct DifyArgs {
@@ -127,6 +129,9 @@ pub struct ServeArgs {
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Files.
+    #[command(flatten)]
+    pub files: FileArgs,
 }
 
 /// The bounds that an operator may want to move. The units are in the names' help.
@@ -212,6 +217,94 @@ pub struct LimitArgs {
         value_name = "SECONDS"
     )]
     pub hangup_grace: u64,
+}
+
+/// What an operator decides about files. The units are in the names' help.
+#[derive(Debug, Clone, Args)]
+pub struct FileArgs {
+    /// MiB of a request to an app that takes files, and of a file that this server fetches for a caller. Base64 makes
+    /// 3 bytes 4.
+    #[arg(
+        long,
+        env = "AIRLOCK_BODY_LIMIT",
+        default_value_t = 24,
+        value_name = "MIB",
+        value_parser = mebibytes
+    )]
+    pub body_limit: usize,
+    /// Who fetches a file that a caller gives by its address: `dify`, or `airlock`, which hands it over.
+    #[arg(
+        long,
+        env = "AIRLOCK_FETCH",
+        default_value = "dify",
+        value_name = "WHO"
+    )]
+    pub fetch: FetchedBy,
+    /// Places in private networks from which this server may fetch files, separated by commas: hosts' names, addresses,
+    /// networks like 10.1.0.0/16.
+    #[arg(
+        long,
+        env = "AIRLOCK_FETCH_ALLOW",
+        value_delimiter = ',',
+        value_name = "PLACE"
+    )]
+    pub fetch_allow: Vec<Opened>,
+    /// MiB of the largest file of an app's that is handed to a client.
+    #[arg(
+        long,
+        env = "AIRLOCK_READ_LIMIT",
+        default_value_t = 10,
+        value_name = "MIB",
+        value_parser = mebibytes
+    )]
+    pub read_limit: usize,
+    /// MiB of files that are kept until clients read them. One app may fill a quarter.
+    #[arg(
+        long,
+        env = "AIRLOCK_SPOOL",
+        default_value_t = 256,
+        value_name = "MIB",
+        value_parser = count
+    )]
+    pub spool: usize,
+    /// Seconds for which they are kept, and for which their handles are good.
+    #[arg(
+        long,
+        env = "AIRLOCK_SPOOL_TTL",
+        default_value_t = 3_600,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    pub spool_ttl: u64,
+}
+
+impl FileArgs {
+    /// What the server goes by.
+    #[must_use]
+    pub fn settings(&self) -> files::Settings {
+        files::Settings {
+            fetched_by: self.fetch,
+            open: OpenPlaces::new(&self.fetch_allow),
+            body_limit: self.body_limit << 20,
+            read_limit: self.read_limit << 20,
+            spool: SpoolBounds {
+                bytes: self.spool.saturating_mul(1 << 20),
+                ttl: Duration::from_secs(self.spool_ttl),
+            },
+        }
+    }
+}
+
+impl Default for FileArgs {
+    /// As [`LimitArgs::default`].
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            files: FileArgs,
+        }
+        crate::cli::environment::environment::<Defaults>().files
+    }
 }
 
 /// clap hands every flag's text to a parser; this one never fails, and its result cannot be printed.

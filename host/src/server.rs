@@ -20,7 +20,8 @@ use crate::admin;
 use crate::call::identity::Identities;
 use crate::call::journal::Journals;
 use crate::call::{AppChanges, RegistryChannel, Services, Shared};
-use crate::config::LimitArgs;
+use crate::config::{FileArgs, LimitArgs};
+use crate::files::Files;
 use crate::guests::Guests;
 use crate::net::{self, Door};
 use crate::ops::Operations;
@@ -53,6 +54,8 @@ pub struct ServerConfig {
     pub limits: LimitArgs,
     /// What the protocol may spend on one client.
     pub mcp: airlock_mcp::Config,
+    /// Files.
+    pub files: FileArgs,
 }
 
 /// How long calls that run may go on once the server is asked to stop, and how long it may take to write down how tasks
@@ -113,10 +116,14 @@ impl Server {
         });
         let ending = CancellationToken::new();
         let changes = Arc::new(AppChanges::default());
+        let spool = registry.home().spool();
+        let files = Files::new(config.files.settings(), spool, &master).context("the spool")?;
+        let files = Arc::new(files);
         let shared = Arc::new(Shared {
             registry: Arc::clone(&registry),
             guests,
             dify,
+            files: Arc::clone(&files),
             identities: Identities::new(&master),
             changes: Arc::clone(&changes),
             journals: Journals::default(),
@@ -135,7 +142,7 @@ impl Server {
         let door = Arc::new(Door::new(
             Arc::clone(&registry),
             Services::new(shared),
-            Mcp::with_replicas(bounded(config.mcp, connections), &keys, replicas),
+            Mcp::with_replicas(bounded(&config, connections), &keys, replicas),
             guard(&config, address)?,
         ));
 
@@ -154,6 +161,7 @@ impl Server {
             stop.clone(),
         ));
         tasks.spawn(changes.watch(registry, stop.clone()));
+        tasks.spawn(Arc::clone(&files.spool).sweep(stop.clone()));
         tasks.spawn(warm_up(Arc::clone(&operations), stop.clone()));
         if config.limits.refresh_every > 0 {
             let every = Duration::from_secs(config.limits.refresh_every);
@@ -212,10 +220,15 @@ async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey
 }
 
 /// Whoever only listens holds a connection: a quarter is left for those who ask.
-fn bounded(mcp: airlock_mcp::Config, connections: usize) -> airlock_mcp::Config {
+fn bounded(config: &ServerConfig, connections: usize) -> airlock_mcp::Config {
     airlock_mcp::Config {
-        streams: mcp.streams.min(connections - connections / 4).max(1),
-        ..mcp
+        streams: config
+            .mcp
+            .streams
+            .min(connections - connections / 4)
+            .max(1),
+        file_body_cap: config.files.settings().body_limit,
+        ..config.mcp
     }
 }
 

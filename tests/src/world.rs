@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airlock::config::LimitArgs;
+use airlock::config::{FileArgs, LimitArgs};
 use airlock::ops::{AppView, OpError, Operation, Reply};
 use airlock::server::{Server, ServerConfig};
 use airlock_registry::Secret;
@@ -224,6 +224,7 @@ fn server_config(
         program: "airlock".into(),
         mcp: limits.mcp(),
         limits,
+        files: FileArgs::default(),
     };
     (config.adjust)(&mut server);
     Ok(server)

@@ -1,6 +1,7 @@
 //! Airlock as `airlock serve` runs it, log included, with one app and without its bulkhead.
 
 use airlock::cli::{Cli, Command};
+use airlock::config::FileArgs;
 use airlock::ops::{Operation, Reply};
 use airlock::server::{Server, ServerConfig};
 use airlock_registry::Secret;
@@ -38,6 +39,7 @@ pub(super) async fn start(dify: &Upstream) -> Started {
         program: "airlock".into(),
         mcp: limits.mcp(),
         limits,
+        files: FileArgs::default(),
     })
     .await?;
     let key = Secret::new(dify.key.clone());

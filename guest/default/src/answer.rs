@@ -1,8 +1,10 @@
 use airlock_guest::dify::Answer;
+use airlock_guest::form::FILE_MARKER;
 use airlock_guest::{CallResult, Map, Mode, Value};
 
-/// What the caller gets for an answer of the app.
-pub(crate) fn result(mode: &Mode, answer: Answer) -> CallResult {
+/// What the caller gets for an answer of the app: its words, then its files.
+pub(crate) fn result(mode: &Mode, mut answer: Answer) -> CallResult {
+    answer.outputs.values_mut().for_each(without_references);
     let mut result = CallResult::new();
     let said = said(mode, &answer);
     if !said.is_empty() {
@@ -59,6 +61,18 @@ fn said(mode: &Mode, answer: &Answer) -> String {
     match (outputs.next(), outputs.next()) {
         (Some(Value::String(text)), None) => text.clone(),
         _ => format!("{:#}", Value::Object(answer.outputs.clone())),
+    }
+}
+
+/// The references of files mean something to the host alone; the files themselves follow as content.
+fn without_references(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.shift_remove(FILE_MARKER);
+            object.values_mut().for_each(without_references);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_references),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -1,16 +1,19 @@
 use airlock_guest::dify::Request;
-use airlock_guest::form::{Field, Form, Kind};
-use airlock_guest::{App, CallRequest, Error, Schema};
+use airlock_guest::form::{Field, Form, Kind, Uploads};
+use airlock_guest::{App, CallRequest, Error, FileRef, Mode, Schema};
 
 /// What the user says, in the modes that converse.
 pub(crate) const QUERY: &str = "query";
 /// The handle of a conversation that goes on, in the same modes.
 const CONVERSATION: &str = "conversation";
+/// Files for the whole message, where the app takes those.
+const FILES: &str = "files";
 
-/// How the tool's arguments and the app's variables stand to each other: they are the same but for two names, which the
-/// tool needs for itself where the app converses.
+/// How the tool's arguments and the app's variables stand to each other: they are the same but for the names that the
+/// tool needs for itself where the app converses or takes files beside its form.
 pub(crate) struct Layout {
     converses: bool,
+    uploads: Option<Uploads>,
     /// The app's form under the arguments' names.
     form: Form,
     /// Variables that had to give way: the argument's name, then the app's.
@@ -21,14 +24,20 @@ impl Layout {
     pub(crate) fn of(app: &App) -> Layout {
         let mut layout = Layout {
             converses: app.mode.converses(),
+            // A workflow takes its files through variables.
+            uploads: app.uploads().filter(|_| app.mode != Mode::Workflow),
             form: app.form(),
             renamed: Vec::new(),
         };
-        if !layout.converses {
-            // `query` is a variable like any other here, and one that completion apps commonly have.
-            return layout;
+        // `query` is a variable like any other where nobody converses, and one that completion apps commonly have.
+        let mut taken = Vec::new();
+        if layout.converses {
+            taken.extend([QUERY, CONVERSATION]);
         }
-        for variable in [QUERY, CONVERSATION] {
+        if layout.uploads.is_some() {
+            taken.push(FILES);
+        }
+        for variable in taken {
             let mut name = format!("input_{variable}");
             while layout.form.field(&name).is_some() {
                 name.push('_');
@@ -68,9 +77,18 @@ impl Layout {
     }
 
     pub(crate) fn schema(&self) -> Schema {
-        if !self.converses {
-            return Schema::from(&self.form);
+        let schema = if self.converses {
+            self.conversation()
+        } else {
+            Schema::from(&self.form)
+        };
+        match &self.uploads {
+            Some(uploads) => schema.property(FILES, files(uploads)),
+            None => schema,
         }
+    }
+
+    fn conversation(&self) -> Schema {
         let query = Schema::text()
             .min_length(1)
             .title("Query")
@@ -86,8 +104,8 @@ impl Layout {
 
     /// What Dify is asked for these arguments.
     ///
-    /// Files are handed on as addresses, which Dify fetches. Defaults are sent, because Dify itself applies them only to
-    /// some variables in some modes.
+    /// Files are handed on as the host's references. Defaults are sent, because Dify itself applies them only to some
+    /// variables in some modes.
     pub(crate) fn request(&self, call: CallRequest) -> Result<Request, Error> {
         let mut request = Request::new();
         if self.converses {
@@ -97,12 +115,19 @@ impl Layout {
                 .get::<Option<String>>(CONVERSATION)?
                 .filter(|handle| !handle.is_empty());
         }
+        if self.uploads.is_some() {
+            let files: Option<Vec<FileRef>> = call.get(FILES)?;
+            request.files = files.unwrap_or_default();
+        }
         let mut arguments = call.arguments;
         if self.converses {
             arguments.remove(QUERY);
             arguments.remove(CONVERSATION);
         }
-        let mut inputs = self.form.complete(self.form.inputs(arguments)?);
+        if self.uploads.is_some() {
+            arguments.remove(FILES);
+        }
+        let mut inputs = self.form.complete(arguments);
         for (name, variable) in &self.renamed {
             if let Some(value) = inputs.remove(name) {
                 inputs.insert(variable.clone(), value);
@@ -110,4 +135,15 @@ impl Layout {
         }
         Ok(request.inputs(inputs))
     }
+}
+
+fn files(uploads: &Uploads) -> Schema {
+    let allowed = uploads.files.allowed();
+    let about = match allowed {
+        Some(allowed) => format!("Files for the app to look at ({allowed})."),
+        None => "Files for the app to look at.".to_owned(),
+    };
+    Schema::raw(uploads.files.list_schema(uploads.max_items))
+        .title("Files")
+        .description(&about)
 }

@@ -259,7 +259,22 @@ fn dify_s_errors_come_through_as_they_are() {
 }
 
 #[test]
-fn files_are_given_as_addresses_and_anything_else_is_refused_before_dify_is_asked() {
+fn an_output_that_is_a_file_says_what_it_is_and_not_by_which_name_the_host_knows_it() {
+    let file = json!({ "filename": "a.png", "x-airlock-file": "airlock-ref:1" });
+    let result = workflow(Answer {
+        files: vec![FileRef("airlock-ref:1".to_owned())],
+        ..Answer::output("pictures", json!([file]))
+    });
+    assert_eq!(
+        result.structured,
+        Some(json!({ "pictures": [{ "filename": "a.png" }] }))
+    );
+    assert!(!texts(&result)[0].contains("airlock-ref"));
+    assert_eq!(result.content.len(), 2);
+}
+
+#[test]
+fn files_are_marked_in_the_schema_and_handed_on_as_the_host_s_references() {
     let app = app(
         "Reader",
         Mode::Workflow,
@@ -268,23 +283,37 @@ fn files_are_given_as_addresses_and_anything_else_is_refused_before_dify_is_aske
         ]),
     );
     let host = Host::new().answers(Answer::output("r", "R"));
+    let tool = &host.describe::<AnyApp>(&app).expect("described").tools[0];
+    let schema = Value::from(tool.input.clone());
+    assert_eq!(
+        schema["properties"]["doc"]["x-airlock-file"]["types"],
+        json!(["document"])
+    );
+    complete(host.call::<AnyApp>(&app, "reader", json!({ "doc": "airlock-ref:1" })));
+    assert_eq!(host.requests()[0].inputs["doc"], "airlock-ref:1");
+}
+
+#[test]
+fn a_chat_that_looks_at_files_takes_them_beside_its_form() {
+    let mut app = app(
+        "Looker",
+        Mode::Chat,
+        json!([{ "text-input": { "variable": "files", "label": "Files" } }]),
+    );
+    app.parameters["file_upload"] =
+        json!({ "image": { "enabled": true, "number_limits": 2, "transfer_methods": [] } });
+    let host = Host::new().answers(Answer::text("seen"));
+    let tool = &host.describe::<AnyApp>(&app).expect("described").tools[0];
+    let schema = Value::from(tool.input.clone());
+    assert_eq!(schema["properties"]["files"]["maxItems"], 2);
     complete(host.call::<AnyApp>(
         &app,
-        "reader",
-        json!({ "doc": "https://example.com/a.pdf" }),
+        "looker",
+        json!({ "query": "?", "files": ["airlock-ref:1"], "input_files": "mine" }),
     ));
-    assert_eq!(
-        host.requests()[0].inputs["doc"],
-        json!({ "type": "document", "transfer_method": "remote_url", "url": "https://example.com/a.pdf" })
-    );
-    let refused = host.call::<AnyApp>(&app, "reader", json!({ "doc": "a.pdf" }));
-    assert_eq!(
-        refused,
-        Err(Error::InvalidArguments(
-            "`doc` must be an http or https address".to_owned()
-        ))
-    );
-    assert_eq!(host.requests().len(), 1);
+    let request = &host.requests()[0];
+    assert_eq!(request.files, [FileRef("airlock-ref:1".to_owned())]);
+    assert_eq!(request.inputs["files"], "mine");
 }
 
 #[test]

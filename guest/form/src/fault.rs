@@ -43,8 +43,6 @@ pub enum Rule {
     },
     /// Dify fills this variable itself.
     Reserved,
-    /// No http or https address.
-    NotAUrl,
 }
 
 /// The most names a sentence lists; a form or a caller may have more.
@@ -79,7 +77,6 @@ impl fmt::Display for Fault {
                 write!(f, "`{variable}` takes {most} files at most, not {got}")
             }
             Rule::Reserved => write!(f, "`{variable}` is filled by Dify itself: leave it out"),
-            Rule::NotAUrl => write!(f, "`{variable}` must be an http or https address"),
         }
     }
 }

@@ -173,7 +173,7 @@ fn text(body: &Map<String, Value>, key: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn flag(body: &Map<String, Value>, key: &str) -> bool {
+pub(crate) fn flag(body: &Map<String, Value>, key: &str) -> bool {
     body.get(key).and_then(boolean).unwrap_or(false)
 }
 

@@ -1,15 +1,15 @@
 use serde_json::{Map, Value, json};
 
 use crate::field::{Field, Kind};
-use crate::files::Files;
+use crate::files::{FILE_MARKER, Files};
 use crate::form::Form;
 
 impl Form {
     /// The form as JSON Schema 2020-12 of type `object`, in the form's order; unknown properties are refused.
     ///
-    /// Left out: hidden variables, what Dify fills itself, and an optional file that Dify takes only as an upload. A
-    /// required text may not be empty, which Dify would accept. Every property has a `type`, since Dify as a client
-    /// takes one without for a string.
+    /// Left out: hidden variables, and what Dify fills itself. A required text may not be empty, which Dify would accept.
+    /// Every property has a `type`, since Dify as a client takes one without for a string. Files are marked with
+    /// [`FILE_MARKER`].
     #[must_use]
     pub fn schema(&self) -> Map<String, Value> {
         let mut schema = Map::new();
@@ -45,17 +45,7 @@ impl Field {
     /// Is the variable part of the schema?
     #[must_use]
     pub fn is_shown(&self) -> bool {
-        let fillable = match &self.kind {
-            Kind::File(files) | Kind::FileList { files, .. } => self.required || files.takes_urls(),
-            Kind::External => false,
-            Kind::Text { .. }
-            | Kind::Select { .. }
-            | Kind::Number
-            | Kind::Checkbox
-            | Kind::JsonObject { .. }
-            | Kind::Other(_) => true,
-        };
-        fillable && !self.hidden
+        !self.hidden && self.kind != Kind::External
     }
 
     /// The property's schema.
@@ -86,17 +76,13 @@ impl Field {
             Kind::JsonObject { schema } => nested(schema.as_ref()),
             Kind::File(files) => {
                 describe(&mut description, files, false);
-                address()
+                files.schema()
             }
             Kind::FileList { files, max_items } => {
                 describe(&mut description, files, true);
-                let mut body = typed("array");
-                body.insert("items".to_owned(), Value::Object(address()));
+                let mut body = files.list_schema(*max_items);
                 if self.required {
                     body.insert("minItems".to_owned(), json!(1));
-                }
-                if let Some(most) = max_items {
-                    body.insert("maxItems".to_owned(), json!(most));
                 }
                 body
             }
@@ -118,12 +104,26 @@ fn typed(word: &str) -> Map<String, Value> {
     Map::from_iter([("type".to_owned(), json!(word))])
 }
 
-/// `format` alone asserts nothing in 2020-12, so the pattern says the same to a validator.
-fn address() -> Map<String, Value> {
-    let mut body = typed("string");
-    body.insert("format".to_owned(), json!("uri"));
-    body.insert("pattern".to_owned(), json!("^[Hh][Tt][Tt][Pp][Ss]?://"));
-    body
+impl Files {
+    /// A property that is such a file: to the guest a text, the reference by which the host knows it.
+    #[must_use]
+    pub fn schema(&self) -> Map<String, Value> {
+        let mut body = typed("string");
+        body.insert(FILE_MARKER.to_owned(), self.marker());
+        body
+    }
+
+    /// A property that is a list of such files.
+    #[must_use]
+    pub fn list_schema(&self, most: Option<u64>) -> Map<String, Value> {
+        let mut body = typed("array");
+        body.insert("items".to_owned(), json!({ "type": "string" }));
+        if let Some(most) = most {
+            body.insert("maxItems".to_owned(), json!(most));
+        }
+        body.insert(FILE_MARKER.to_owned(), self.marker());
+        body
+    }
 }
 
 fn describe(description: &mut String, files: &Files, many: bool) {

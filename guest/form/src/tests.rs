@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use crate::{Fault, Form, Kind, Rule};
+use crate::{Fault, FileKind, Files, Form, Kind, Rule, Uploads};
 
 /// The form of a recorded workflow with one input of every type, as Dify 1.14.2 sends it.
 fn every_type() -> Form {
@@ -87,10 +87,11 @@ fn every_type_of_a_recorded_form_has_its_schema() {
         properties["cfg"]["properties"]["limit"]["maximum"],
         json!(50)
     );
-    assert_eq!(properties["doc"]["format"], json!("uri"));
     assert_eq!(
-        properties["doc"]["description"],
-        json!("Document. The http or https address of a file (image, document).")
+        properties["doc"],
+        json!({ "type": "string", "x-airlock-file": { "types": ["image", "document"], "extensions": [],
+            "methods": ["local_file", "remote_url"] }, "title": "Document",
+            "description": "Document. A file (image, document)." })
     );
     assert_eq!(properties["docs"]["maxItems"], json!(3));
 }
@@ -341,60 +342,79 @@ fn an_object_s_own_schema_is_carried_unless_it_refers_to_its_root() {
 }
 
 #[test]
-fn an_address_becomes_the_mapping_that_the_variable_takes() {
-    let types = |types: &[&str], url: &str| {
-        let form = one("file", &json!({ "allowed_file_types": types }));
-        let inputs = form
-            .inputs(object(json!({ "x": url })))
-            .expect("an address");
-        assert_eq!(
-            (&inputs["x"]["transfer_method"], &inputs["x"]["url"]),
-            (&json!("remote_url"), &json!(url))
-        );
-        inputs["x"]["type"].clone()
-    };
-    assert_eq!(
-        types(
-            &["image", "document"],
-            "https://example.com/a.b/paper.PDF?x=1.png"
-        ),
-        "document"
-    );
-    assert_eq!(types(&["image"], "https://example.com/paper"), "image");
-    assert_eq!(
-        types(&["image", "custom"], "https://example.com/data.bin"),
-        "custom"
-    );
-    assert_eq!(types(&[], "HTTP://example.com/clip.mp4"), "video");
-    assert_eq!(types(&[], "https://example.com"), "document");
-}
-
-#[test]
-fn a_list_of_addresses_is_mapped_and_what_is_no_address_is_refused() {
-    let form = one("file-list", &json!({}));
-    let mapping =
-        json!({ "type": "audio", "transfer_method": "local_file", "upload_file_id": "1" });
-    let inputs = form
-        .inputs(object(
-            json!({ "x": ["https://example.com/a.png", mapping] }),
-        ))
-        .expect("addresses");
-    assert_eq!(inputs["x"][0]["type"], "image");
-    assert_eq!(inputs["x"][1], mapping);
-    for bad in ["file:///etc/passwd", "a.png"] {
-        let faults = form
-            .inputs(object(json!({ "x": [bad] })))
-            .expect_err("no address");
-        assert_eq!(faults[0].rule, Rule::NotAUrl);
+fn a_file_is_what_dify_would_find_it_to_be() {
+    for (name, mime_type, kind) in [
+        ("paper.PDF", "", FileKind::Document),
+        ("a.b/clip.mp4", "text/plain", FileKind::Video),
+        ("paper", "application/pdf", FileKind::Document),
+        ("voice", "audio/ogg", FileKind::Audio),
+        ("data.bin", "application/octet-stream", FileKind::Custom),
+        ("paper.", "", FileKind::Custom),
+    ] {
+        assert_eq!(FileKind::of(name, mime_type), kind, "{name} {mime_type}");
     }
 }
 
 #[test]
-fn a_file_that_only_uploads_can_fill_is_shown_only_where_it_is_required() {
-    let upload = json!({ "allowed_file_upload_methods": ["local_file"] });
-    assert!(one("file", &upload).properties().is_empty());
-    let required = json!({ "allowed_file_upload_methods": ["local_file"], "required": true });
-    assert!(one("file", &required).properties().contains_key("x"));
+fn a_file_is_taken_by_its_kind_or_by_its_ending_and_mapped_as_what_was_taken() {
+    let takes = |types: &[&str], extensions: &[&str], name: &str| {
+        let form = one(
+            "file",
+            &json!({ "allowed_file_types": types, "allowed_file_extensions": extensions }),
+        );
+        let Kind::File(files) = &form.fields[0].kind else {
+            panic!("a file")
+        };
+        assert_eq!(
+            Some(files),
+            files.marker().as_object().map(Files::of_marker).as_ref()
+        );
+        let kind = FileKind::of_name(name);
+        files
+            .takes(name, kind)
+            .then(|| files.mapping_type(kind).to_owned())
+    };
+    let document = Some("document".to_owned());
+    assert_eq!(takes(&["image", "document"], &[], "a.pdf"), document);
+    assert_eq!(takes(&[], &[], "a.pdf"), document);
+    assert_eq!(takes(&[], &[], "a.bin"), document);
+    assert_eq!(takes(&["image"], &[".pdf"], "a.pdf"), None);
+    // What nobody can tell from outside is Dify's to judge.
+    assert_eq!(takes(&["image"], &[], "a"), Some("image".to_owned()));
+    let custom = Some("custom".to_owned());
+    assert_eq!(takes(&["image", "custom"], &[".BIN"], "a.bin"), custom);
+    assert_eq!(takes(&["custom"], &[".pdf"], "a.pdf"), custom);
+    assert_eq!(takes(&["custom"], &[".pdf"], "a.bin"), None);
+    let images = Files {
+        types: vec!["image".to_owned()],
+        ..Files::default()
+    };
+    assert!(
+        !images.takes("a.bin", Some(FileKind::Custom)),
+        "it is known to be none"
+    );
+}
+
+#[test]
+fn files_beside_the_form_are_taken_where_their_switch_is_on() {
+    let parse = |upload: Value| Uploads::parse(&json!({ "file_upload": upload }));
+    assert_eq!(parse(json!({ "enabled": false })), None);
+    assert_eq!(
+        parse(json!({ "image": { "enabled": false, "number_limits": 3 } })),
+        None
+    );
+    let flow = parse(
+        json!({ "enabled": true, "allowed_file_types": ["document"], "number_limits": 2,
+        "allowed_file_upload_methods": ["local_file"] }),
+    )
+    .expect("it is on");
+    assert_eq!((flow.max_items, flow.files.takes_urls()), (Some(2), false));
+    let chat = parse(
+        json!({ "image": { "enabled": true, "number_limits": 3, "transfer_methods": ["remote_url"] } }),
+    )
+    .expect("it is on");
+    assert_eq!(chat.files.types, ["image"]);
+    assert!(!chat.files.takes_uploads());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use airlock_form::Form;
+use airlock_form::{Form, Uploads};
 use serde_json::{Map, Value};
 
 /// What the host knows of the Dify app behind this guest.
@@ -39,6 +39,12 @@ impl App {
     #[must_use]
     pub fn form(&self) -> Form {
         Form::parse(&self.parameters)
+    }
+
+    /// The files that the app takes beside its form, for the whole message; none where it takes none.
+    #[must_use]
+    pub fn uploads(&self) -> Option<Uploads> {
+        Uploads::parse(&self.parameters)
     }
 
     /// What the operator set under this name.

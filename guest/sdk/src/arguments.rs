@@ -1,5 +1,7 @@
 use serde_json::{Map, Value};
 
+use crate::FileRef;
+
 /// A type that an argument can be read as; see [`crate::CallRequest::get`].
 pub trait FromArgument<'a>: Sized {
     /// What the argument must be, in words that follow "must be".
@@ -30,6 +32,14 @@ impl<'a> FromArgument<'a> for String {
 
     fn from_argument(value: Option<&'a Value>) -> Option<Self> {
         Some(value?.as_str()?.to_owned())
+    }
+}
+
+impl<'a> FromArgument<'a> for FileRef {
+    const EXPECTED: &'static str = "a file";
+
+    fn from_argument(value: Option<&'a Value>) -> Option<Self> {
+        Some(FileRef(value?.as_str()?.to_owned()))
     }
 }
 

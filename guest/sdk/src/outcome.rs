@@ -6,6 +6,13 @@ use crate::Schema;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRef(pub String);
 
+impl From<FileRef> for Value {
+    /// What a variable that takes a file is set to.
+    fn from(file: FileRef) -> Value {
+        Value::String(file.0)
+    }
+}
+
 /// One piece of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {

@@ -1,4 +1,4 @@
-use airlock_form::Form;
+use airlock_form::{Files, Form};
 use serde_json::{Map, Value, json};
 
 /// A JSON Schema (2020-12) under construction. Each method sets one keyword and returns the schema.
@@ -49,6 +49,19 @@ impl Schema {
     #[must_use]
     pub fn list(items: Schema) -> Schema {
         Schema::typed("array").set("items", items)
+    }
+
+    /// A file: the guest gets a [`crate::FileRef`], whatever way the caller gives it. `types` are Dify's words (`image`,
+    /// `document`, `audio`, `video`); none means any. In a list: `Schema::files`.
+    #[must_use]
+    pub fn file<T: Into<String>>(types: impl IntoIterator<Item = T>) -> Schema {
+        Schema(taking(types).schema())
+    }
+
+    /// A list of files; see [`Schema::file`].
+    #[must_use]
+    pub fn files<T: Into<String>>(types: impl IntoIterator<Item = T>) -> Schema {
+        Schema(taking(types).list_schema(None))
     }
 
     /// A schema that stands already.
@@ -157,6 +170,13 @@ impl Schema {
         }
         slot.as_object_mut()
             .expect("it was made an object just above")
+    }
+}
+
+fn taking<T: Into<String>>(types: impl IntoIterator<Item = T>) -> Files {
+    Files {
+        types: types.into_iter().map(Into::into).collect(),
+        ..Files::default()
     }
 }
 

@@ -86,7 +86,7 @@ impl App {
 
     /// Reads what the app is.
     pub async fn facts(&self) -> Result<Facts, Error> {
-        let _slot = self.enter(None).await?;
+        let _slot = self.slot_for_reading().await?;
         Facts::read(self.transport(), &self.key).await
     }
 
@@ -134,6 +134,11 @@ impl App {
     pub(crate) async fn run_state(&self, run: &str) -> Result<RunState, Error> {
         let path = format!("/workflows/run/{run}");
         self.transport().get(&self.key, &path).await?.json()
+    }
+
+    /// A slot for something short that is no run.
+    pub(crate) async fn slot_for_reading(&self) -> Result<Slot, Error> {
+        self.enter(None).await
     }
 
     pub(crate) fn transport(&self) -> &Transport {

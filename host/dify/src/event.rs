@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::Answer;
@@ -23,6 +24,8 @@ pub enum Event {
     NodeFinished(Node),
     /// An iteration or a loop goes on.
     Round(Round),
+    /// The app made a file, in Dify's description of it. [`Answer::files`] has it again.
+    File(Value),
     /// An event that this crate has no word for: its name and its JSON, the `data` member where there is one.
     Other {
         /// Dify's word.

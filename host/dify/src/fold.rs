@@ -28,6 +28,9 @@ const LARGEST_NEWS: usize = 256 << 10;
 /// Files of one run that are remembered.
 const MOST_FILES: usize = 100;
 
+/// Files of one run that are kept.
+const MOST_FILES: usize = 64;
+
 /// What has been learnt of a run so far.
 #[derive(Debug)]
 pub(crate) struct Fold {
@@ -169,7 +172,7 @@ impl Fold {
             "message" => self.say(event.answer.as_deref(), out),
             // Once a message owns a file, Dify may label its text deltas like this.
             "message_file" if event.answer.is_some() => self.say(event.answer.as_deref(), out),
-            "message_file" => self.announce(&event, &data),
+            "message_file" => self.announce(&event, &data, out),
             "text_chunk" => self.say(event.data::<TextData>().text.as_deref(), out),
             "message_replace" => self.overrule(event.answer.as_deref(), out),
             "text_replace" => self.overrule(event.data::<TextData>().text.as_deref(), out),
@@ -372,10 +375,14 @@ impl Fold {
         self.thought = now;
     }
 
-    fn announce(&mut self, event: &AnyEvent<'_>, data: &str) {
+    fn announce(&mut self, event: &AnyEvent<'_>, data: &str, out: &mut VecDeque<Event>) {
         let room = self.files.len() < MOST_FILES && data.len() <= LARGEST_NEWS;
-        if room && event.belongs_to.as_deref() == Some("assistant") {
-            self.files.extend(serde_json::from_str::<Value>(data).ok());
+        if !room || event.belongs_to.as_deref() != Some("assistant") {
+            return;
+        }
+        if let Ok(file) = serde_json::from_str::<Value>(data) {
+            self.files.push(file.clone());
+            out.push_back(Event::File(file));
         }
     }
 

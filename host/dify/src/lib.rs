@@ -7,6 +7,7 @@
 //! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
 //! * [`Line`]: a few places and those who wait for one, which whoever shares something small may use.
 //! * [`Known`]: the names of a run, by which another process can follow it or stop it.
+//! * [`Upload`] and [`Download`]: files that go in before a run, and those that a run made.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
@@ -15,6 +16,7 @@ mod bulkhead;
 mod circuit;
 mod client;
 mod config;
+mod download;
 mod error;
 mod event;
 mod facts;
@@ -30,6 +32,7 @@ mod live;
 pub mod measure;
 mod mode;
 mod outputs;
+mod pieces;
 mod refusal;
 mod request;
 mod rounds;
@@ -38,12 +41,14 @@ mod sentence;
 mod sse;
 mod text;
 mod transport;
+mod upload;
 mod wire;
 mod words;
 
 pub use answer::{Answer, Status};
 pub use client::{App, Dify};
 pub use config::{BaseError, Config, parse_base};
+pub use download::{Download, NoDownload, file_path};
 pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
@@ -53,3 +58,4 @@ pub use known::{Known, Pause};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;
+pub use upload::Upload;

@@ -27,17 +27,36 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
-    /// The body to send: inputs completed with the form's defaults, checked, and always streaming. The same request has
-    /// the same body.
+    /// Would it be sent? For whoever has something to do first that would be in vain otherwise; files are uploaded only
+    /// for a run that can begin.
     ///
     /// The check is ours because Dify's is late and loose: a workflow that lacks an input answers a stream with one
     /// `error` event and then 300 s of silence.
     ///
     /// # Errors
-    /// [`Error::InvalidInputs`], [`Error::MissingQuery`].
-    pub fn body(&self) -> Result<Vec<u8>, Error> {
+    /// [`Error::InvalidInputs`] or [`Error::MissingQuery`].
+    pub fn check(&self) -> Result<(), Error> {
+        let query = self.query.as_deref().unwrap_or_default();
+        if self.mode.takes_query() && query.is_empty() {
+            return Err(Error::MissingQuery);
+        }
+        self.checked_inputs().map(drop)
+    }
+
+    /// With the form's defaults.
+    fn checked_inputs(&self) -> Result<Map<String, Value>, Error> {
         let inputs = self.form.complete(self.inputs.clone());
         self.form.check(&inputs).map_err(Error::InvalidInputs)?;
+        Ok(inputs)
+    }
+
+    /// The body to send: inputs completed with the form's defaults, checked, and always streaming. The same request has
+    /// the same body.
+    ///
+    /// # Errors
+    /// As [`RunRequest::check`].
+    pub fn body(&self) -> Result<Vec<u8>, Error> {
+        let inputs = self.checked_inputs()?;
         let mut body = Map::new();
         body.insert("inputs".to_owned(), Value::Object(inputs));
         body.insert("response_mode".to_owned(), json!("streaming"));

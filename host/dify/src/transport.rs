@@ -7,7 +7,7 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER,
 };
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,6 +18,8 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::circuit::{Circuit, Pass};
+use crate::download::{Download, NoDownload};
+use crate::pieces::Pieces;
 use crate::text::prefix;
 use crate::{AppKey, BaseError, Bound, Config, Error, Ids, Wait, config, refusal};
 
@@ -33,11 +35,26 @@ const LOGGED: usize = 300;
 /// The way to one Dify.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Pieces>,
     base: String,
     read_timeout: Duration,
     body_cap: usize,
     circuit: Circuit,
+}
+
+/// A body and its media type.
+pub(crate) struct Content {
+    pub(crate) kind: String,
+    pub(crate) body: Pieces,
+}
+
+impl Content {
+    fn json(body: Bytes) -> Self {
+        Self {
+            kind: "application/json".to_owned(),
+            body: body.into(),
+        }
+    }
 }
 
 /// An answer that says it is JSON.
@@ -112,9 +129,10 @@ impl Transport {
 
     /// Reads JSON. Reading changes nothing, so a connection that failed is tried once more.
     pub(crate) async fn get(&self, key: &AppKey, path: &str) -> Result<Reply, Error> {
-        let mut reply = self.exchange(key, Method::GET, path, Bytes::new()).await;
+        let get = || self.exchange(key, Method::GET, path, Content::json(Bytes::new()));
+        let mut reply = get().await;
         if let Err(Error::Unreachable { .. }) = reply {
-            reply = self.exchange(key, Method::GET, path, Bytes::new()).await;
+            reply = get().await;
         }
         self.note(&reply);
         reply
@@ -127,9 +145,59 @@ impl Transport {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Reply, Error> {
-        let reply = self.exchange(key, Method::POST, path, body.into()).await;
+        self.send(key, path, Content::json(body.into())).await
+    }
+
+    /// Sends a body of any kind, once.
+    pub(crate) async fn send(
+        &self,
+        key: &AppKey,
+        path: &str,
+        content: Content,
+    ) -> Result<Reply, Error> {
+        let reply = self.exchange(key, Method::POST, path, content).await;
         self.note(&reply);
         reply
+    }
+
+    /// Reads a file of `limit` bytes at most. Its address is signed: whoever has it needs no key.
+    pub(crate) async fn file(&self, path: &str, limit: usize) -> Result<Download, NoDownload> {
+        let base = self.base.strip_suffix("/v1").unwrap_or(&self.base);
+        let request = Request::get(format!("{base}{path}"))
+            .body(Pieces::default())
+            .map_err(|_| NoDownload::Gone { status: 0 })?;
+        let answer = async {
+            let unreachable = |cause: String| {
+                let url = format!("{base}/files/…");
+                NoDownload::Failed(Error::Unreachable { url, cause })
+            };
+            let response = self.client.request(request).await;
+            let (head, body) = response.map_err(|e| unreachable(chain(&e)))?.into_parts();
+            match head.status.as_u16() {
+                200 => {}
+                status @ 500.. => {
+                    let message = "for a file".to_owned();
+                    return Err(NoDownload::Failed(Error::Server { status, message }));
+                }
+                status => return Err(NoDownload::Gone { status }),
+            }
+            let body = Limited::new(body, limit).collect().await;
+            let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
+                Ok(_) => NoDownload::TooLarge,
+                Err(error) => unreachable(chain(&*error)),
+            })?;
+            let mime_type = media_type(&head.headers).to_ascii_lowercase();
+            let bytes = body.to_bytes();
+            Ok(Download { bytes, mime_type })
+        };
+        let silent = NoDownload::Failed(Error::Timeout {
+            wait: Wait::Read,
+            after: self.read_timeout,
+            ids: Ids::default(),
+        });
+        timeout(self.read_timeout, answer)
+            .await
+            .unwrap_or(Err(silent))
     }
 
     /// Sends a request whose answer is a stream. Its connection is not to be used again, and Dify is told so.
@@ -140,7 +208,7 @@ impl Transport {
         path: &str,
         body: Bytes,
     ) -> ResponseFuture {
-        let mut request = self.request(key, method, path, body);
+        let mut request = self.request(key, method, path, Content::json(body));
         let headers = request.headers_mut();
         headers.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream"));
         headers.insert(CONNECTION, http::HeaderValue::from_static("close"));
@@ -187,7 +255,7 @@ impl Transport {
         key: &AppKey,
         method: Method,
         path: &str,
-        body: Bytes,
+        content: Content,
     ) -> Result<Reply, Error> {
         let answer = async {
             let unreachable = |cause: String| Error::Unreachable {
@@ -196,7 +264,7 @@ impl Transport {
             };
             let response = self
                 .client
-                .request(self.request(key, method, path, body))
+                .request(self.request(key, method, path, content))
                 .await
                 .map_err(|e| unreachable(chain(&e)))?;
             if !response.status().is_success() || !is(response.headers(), "application/json") {
@@ -206,15 +274,13 @@ impl Transport {
             let bytes = Limited::new(body, self.body_cap)
                 .collect()
                 .await
-                .map_err(
-                    |error| match error.downcast::<http_body_util::LengthLimitError>() {
-                        Ok(_) => Error::TooLarge {
-                            bound: Bound::Body,
-                            limit: self.body_cap,
-                        },
-                        Err(error) => unreachable(chain(&*error)),
+                .map_err(|error| match error.downcast::<LengthLimitError>() {
+                    Ok(_) => Error::TooLarge {
+                        bound: Bound::Body,
+                        limit: self.body_cap,
                     },
-                )?;
+                    Err(error) => unreachable(chain(&*error)),
+                })?;
             Ok(Reply {
                 headers: head.headers,
                 url: self.url(path),
@@ -236,15 +302,15 @@ impl Transport {
         key: &AppKey,
         method: Method,
         path: &str,
-        body: Bytes,
-    ) -> Request<Full<Bytes>> {
+        content: Content,
+    ) -> Request<Pieces> {
         Request::builder()
             .method(method)
             .uri(self.url(path))
             .header(AUTHORIZATION, key.bearer())
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, content.kind)
             .header(ACCEPT, "application/json")
-            .body(Full::new(body))
+            .body(content.body)
             .expect("a normal base and a path of plain characters make a URI")
     }
 
@@ -310,16 +376,16 @@ fn is_silence(error: &Error) -> bool {
 }
 
 fn is(headers: &HeaderMap, kind: &str) -> bool {
+    media_type(headers).eq_ignore_ascii_case(kind)
+}
+
+/// `Content-Type` without its parameters.
+fn media_type(headers: &HeaderMap) -> &str {
     let content_type = headers
         .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case(kind)
+        .and_then(|value| value.to_str().ok());
+    let media_type = content_type.unwrap_or_default().split(';').next();
+    media_type.unwrap_or_default().trim()
 }
 
 /// An error with its causes: the outermost one of hyper's says little.

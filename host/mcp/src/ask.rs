@@ -1,6 +1,6 @@
 //! What a server is asked, and what it may answer.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ pub struct Call {
     /// As the client wrote it: it may name no tool at all.
     pub tool: String,
     /// A JSON object, not yet validated against any schema; `{}` where the client sent none. At most 127 levels deep.
-    pub arguments: Box<RawValue>,
+    pub arguments: Arc<RawValue>,
     /// Present when this goes on after [`End::InputRequired`].
     pub answers: Option<Answers>,
     /// The task that the call is, or becomes if it takes long. None where it cannot become one.

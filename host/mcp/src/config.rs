@@ -7,6 +7,10 @@ use std::time::Duration;
 pub struct Config {
     /// Bytes of one request's body; more is refused with 413. Default 4 MiB.
     pub body_cap: usize,
+    /// The same where tools take files, which come as base64. Default 24 MiB: Dify takes documents of 15.
+    pub file_body_cap: usize,
+    /// Bodies over `body_cap` that are read at once; others wait, within `body_time`. Default 16.
+    pub file_bodies: usize,
     /// How long a request's body may take to arrive; longer is refused with 408. Default 30 s.
     pub body_time: Duration,
     /// A call that ends within this time is answered as plain JSON; a longer one becomes an event stream, if the client
@@ -48,6 +52,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             body_cap: 4 * 1024 * 1024,
+            file_body_cap: 24 * 1024 * 1024,
+            file_bodies: 16,
             body_time: Duration::from_secs(30),
             grace: Duration::from_millis(500),
             comment_every: Duration::from_secs(10),

@@ -18,7 +18,8 @@ use crate::{
 pub(crate) enum Ask {
     Call {
         tool: String,
-        arguments: Box<RawValue>,
+        /// Files may be in it, so it is copied once and then shared.
+        arguments: Arc<RawValue>,
     },
     Read {
         uri: String,
@@ -63,7 +64,7 @@ impl Ask {
     fn call(params: &Params<'_>) -> Result<Self, Fault> {
         Ok(Self::Call {
             tool: string(params.name, "name")?,
-            arguments: object(params.arguments, "arguments")?,
+            arguments: object(params.arguments, "arguments")?.into(),
         })
     }
 

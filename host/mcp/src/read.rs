@@ -8,20 +8,32 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::Semaphore;
 
 use crate::fault::Fault;
 
-/// Reads the whole body. A declared length over `cap` is refused before a byte is read; a body in one piece is not
+/// How much is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Caps<'a> {
+    /// What nobody has to wait for.
+    pub(crate) usual: usize,
+    /// The most.
+    pub(crate) most: usize,
+    /// The places of bodies between the two.
+    pub(crate) large: &'a Semaphore,
+}
+
+/// Reads the whole body. A declared length over the cap is refused before a byte is read; a body in one piece is not
 /// copied. Dropping the future leaves the rest unread.
 pub(crate) async fn read<B: http_body::Body>(
     body: B,
-    cap: usize,
+    caps: Caps<'_>,
     time: Duration,
 ) -> Result<Bytes, Fault> {
-    if body.size_hint().lower() > cap as u64 {
-        return Err(Fault::TooLarge(cap));
+    if body.size_hint().lower() > caps.most as u64 {
+        return Err(Fault::TooLarge(caps.most));
     }
-    let mut collected = pin!(collect(body, cap));
+    let mut collected = pin!(collect(body, caps));
     if let Some(collected) = soon(collected.as_mut()).await {
         return collected;
     }
@@ -47,7 +59,9 @@ async fn soon<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
 }
 
 /// Not http-body-util's `collect`, which keeps every piece: a body in pieces of one byte would cost many times its size.
-async fn collect<B: http_body::Body>(body: B, cap: usize) -> Result<Bytes, Fault> {
+async fn collect<B: http_body::Body>(body: B, caps: Caps<'_>) -> Result<Bytes, Fault> {
+    let mut place = None;
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
@@ -57,14 +71,24 @@ async fn collect<B: http_body::Body>(body: B, cap: usize) -> Result<Bytes, Fault
         let Ok(mut data) = frame.map_err(|_error| Fault::BrokenBody)?.into_data() else {
             continue; // Trailers.
         };
-        if first.len() + whole.len() + data.remaining() > cap {
-            return Err(Fault::TooLarge(cap));
+        let length = first.len() + whole.len() + data.remaining();
+        if length > caps.most {
+            return Err(Fault::TooLarge(caps.most));
+        }
+        if length > caps.usual && place.is_none() {
+            // It is never closed.
+            place = caps.large.acquire().await.ok();
         }
         if first.is_empty() && whole.is_empty() {
             first = data.copy_to_bytes(data.remaining());
         } else {
             if whole.is_empty() {
+                // Grown by doubling, a large body would be copied over and over; a small one is not worth a promise.
+                let room = if place.is_some() { declared } else { 0 };
+                whole.reserve(room.max(first.len() + data.remaining()));
                 whole.extend_from_slice(&std::mem::take(&mut first));
+            } else if place.is_some() && whole.capacity() < declared {
+                whole.reserve(declared - whole.len());
             }
             while data.has_remaining() {
                 let piece = data.chunk();

@@ -14,7 +14,7 @@ use crate::{
     inflight::InFlight,
     listen::{Ear, Listener, Topics},
     mailbox::Mailbox,
-    read::read,
+    read::{Caps, read},
     replicas::{self, Replicas, Word},
     reply::{self, ReplyTo},
     session::{Session, Sessions},
@@ -22,10 +22,13 @@ use crate::{
     tasks,
     wishes::Wishes,
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// The protocol, for any number of addresses: sessions and calls of different [`ToolServer`]s never meet.
 pub struct Mcp {
+    /// The places of large bodies that are being read.
+    large: Semaphore,
     pub(crate) shared: Arc<Shared>,
     /// Listens to other replicas.
     _hearing: Option<AbortOnDropHandle<()>>,
@@ -77,6 +80,7 @@ impl Mcp {
     /// For all addresses of one server.
     pub fn new(config: Config, keys: &Keys) -> Self {
         Self {
+            large: Semaphore::new(config.file_bodies),
             shared: Arc::new(Shared::new(config, keys, Replicas::default())),
             _hearing: None,
         }
@@ -85,11 +89,12 @@ impl Mcp {
     /// The same, as one of several replicas that have the same keys. Needs a tokio runtime.
     pub fn with_replicas(config: Config, keys: &Keys, channel: Arc<dyn Channel>) -> Self {
         let messages = channel.subscribe();
-        let shared = Arc::new(Shared::new(config, keys, Replicas::new(channel)));
-        let hearing = tokio::spawn(replicas::hear(Arc::clone(&shared), messages));
-        Self {
-            shared,
-            _hearing: Some(AbortOnDropHandle::new(hearing)),
+        let mut mcp = Self::new(config, keys);
+        mcp.shared = Arc::new(Shared::new(config, keys, Replicas::new(channel)));
+        let hearing = tokio::spawn(replicas::hear(Arc::clone(&mcp.shared), messages));
+        mcp._hearing = Some(AbortOnDropHandle::new(hearing));
+        mcp
+    }
         }
     }
 
@@ -132,7 +137,17 @@ impl Mcp {
         let accept = Accept::of(headers)?;
         accept::content_type(headers)?;
         let config = &self.shared.config;
-        let body = read(body, config.body_cap, config.body_time).await?;
+        let most = if server.takes_files() {
+            config.file_body_cap.max(config.body_cap)
+        } else {
+            config.body_cap
+        };
+        let caps = Caps {
+            usual: config.body_cap,
+            most,
+            large: &self.large,
+        };
+        let body = read(body, caps, config.body_time).await?;
         // A body may have been slow, and the address may have died while it came.
         if server.gone().is_cancelled() {
             return Ok(reply::not_found());

@@ -26,6 +26,11 @@ pub trait ToolServer: Send + Sync + 'static {
         Offers::default()
     }
 
+    /// Do its tools take files? Then bodies may be as large as [`file_body_cap`](crate::Config::file_body_cap).
+    fn takes_files(&self) -> bool {
+        false
+    }
+
     /// What `tools/list` says.
     fn tools(&self) -> &Tools;
 

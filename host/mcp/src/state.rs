@@ -92,10 +92,10 @@ fn now() -> u64 {
 /// What a state may be used for, as a digest: each part is preceded by its length, so that none runs into the next.
 fn bound_to(server: &dyn ToolServer, ask: &Ask) -> [u8; 32] {
     let (method, arguments) = match ask {
-        Ask::Call { arguments, .. } => ("tools/call", Some(arguments)),
+        Ask::Call { arguments, .. } => ("tools/call", Some(&**arguments)),
         Ask::Read { .. } => ("resources/read", None),
-        Ask::Prompt { arguments, .. } => ("prompts/get", Some(arguments)),
-        Ask::Complete { known, .. } => ("completion/complete", Some(known)),
+        Ask::Prompt { arguments, .. } => ("prompts/get", Some(&**arguments)),
+        Ask::Complete { known, .. } => ("completion/complete", Some(&**known)),
     };
     let mut digest = Sha256::new();
     put(&mut digest, server.app().as_bytes());
@@ -169,7 +169,9 @@ mod tests {
     fn call(tool: &str, arguments: &str) -> Ask {
         Ask::Call {
             tool: tool.to_owned(),
-            arguments: RawValue::from_string(arguments.to_owned()).expect("a test's JSON"),
+            arguments: RawValue::from_string(arguments.to_owned())
+                .expect("a test's JSON")
+                .into(),
         }
     }
 

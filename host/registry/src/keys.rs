@@ -42,6 +42,10 @@ pub enum Purpose {
     TaskIds,
     /// Sealing Dify's conversation ids, which clients hold as handles.
     Conversations,
+    /// Sealing the handles of files, which clients hold.
+    Files,
+    /// Sealing files on disk while they wait to be read.
+    Spool,
     /// Making Dify's `user` from the caller.
     Users,
     /// Authenticating compiled components, which are native code.
@@ -61,6 +65,8 @@ impl Purpose {
             Self::Tasks => "airlock/1/tasks",
             Self::TaskIds => "airlock/1/task-ids",
             Self::Conversations => "airlock/1/conversations",
+            Self::Files => "airlock/1/files",
+            Self::Spool => "airlock/1/spool",
             Self::Users => "airlock/1/users",
             Self::CodeCache => "airlock/1/code-cache",
         }

@@ -18,6 +18,7 @@ use super::backend::CallBackend;
 use super::journal::{Journal, Left, Open};
 use super::service::Inner;
 use super::{offered, outcome};
+use crate::files::{CallFiles, Files};
 use crate::publish::PublishedTool;
 
 /// Bytes of a URI that a guest is asked to read.
@@ -44,11 +45,13 @@ impl Inner {
         let resumed = call.task.is_some_and(|task| task.stage == Stage::Resumed);
         let journal = open.as_ref().map(Open::journal);
         let tool = self.published.tool(&call.tool).ok_or(CallError::Unknown)?;
-        let arguments = arguments(tool, call.arguments.get())?;
+        let files = Arc::new(self.files());
+        let arguments = self.arguments(tool, call.arguments.get(), &files)?;
+        drop(call.arguments);
         if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
             return refusal;
         }
-        let ready = match self.ready(call.context, journal.cloned()).await? {
+        let ready = match self.ready(call.context, &files, journal.cloned()).await? {
             Ok(ready) => ready,
             Err(_) if resumed => return Err(CallError::Interrupted),
             Err(words) => return Ok(CallResult::error(&words).into()),
@@ -62,10 +65,15 @@ impl Inner {
         let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
         let running = ready.component.call(app, request, ready.backend, limits);
         let running = self.until_over(&ready.cancelled, running);
-        let ended = match journal {
+        let mut ended = match journal {
             Some(journal) => self.journaled(journal, running).await?,
             None => running.await?,
         };
+        if let Ok(Ok(wit::Outcome::Complete(complete))) = &mut ended {
+            let delivered = files.deliver(complete.content.iter_mut().collect());
+            self.until_over(&ready.cancelled, delivered).await?;
+            files.tell(&mut complete.meta);
+        }
         outcome::result(&self.record.slug, tool, ended)
     }
 
@@ -73,8 +81,16 @@ impl Inner {
         if read.uri.len() > MAX_URI {
             return Err(CallError::Unknown);
         }
+        if Files::is_handle(&read.uri) {
+            let _slot = self.slot().map_err(CallError::Internal)?;
+            let reading = self.shared.files.read(&self.owner, &read.uri);
+            return self
+                .until_over(&read.context.cancelled, reading)
+                .await?
+                .map(End::from);
+        }
         let ready = self
-            .ready(read.context, None)
+            .ready(read.context, &Arc::new(self.files()), None)
             .await?
             .map_err(CallError::Internal)?;
         let request = wit::resources::ReadRequest {
@@ -95,8 +111,9 @@ impl Inner {
         prompt: GetPrompt,
     ) -> Result<End<PromptResult>, CallError> {
         let arguments = self.prompt_arguments(&prompt.name, prompt.arguments.get())?;
+        let files = Arc::new(self.files());
         let ready = self
-            .ready(prompt.context, None)
+            .ready(prompt.context, &files, None)
             .await?
             .map_err(CallError::Internal)?;
         let request = wit::prompts::GetRequest {
@@ -109,10 +126,15 @@ impl Inner {
         let running = ready
             .component
             .get_prompt(app, request, ready.backend, limits);
-        match self.until_over(&ready.cancelled, running).await? {
-            Some(ended) => offered::prompt(&self.record.slug, ended),
-            None => Err(CallError::Unknown),
+        let Some(mut ended) = self.until_over(&ready.cancelled, running).await? else {
+            return Err(CallError::Unknown);
+        };
+        if let Ok(Ok(wit::prompts::GetOutcome::Complete(complete))) = &mut ended {
+            let messages = complete.messages.iter_mut();
+            let delivered = files.deliver(messages.map(|message| &mut message.content).collect());
+            self.until_over(&ready.cancelled, delivered).await?;
         }
+        offered::prompt(&self.record.slug, ended)
     }
 
     pub(super) async fn complete(
@@ -127,7 +149,7 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         let ready = self
-            .ready(complete.context, None)
+            .ready(complete.context, &Arc::new(self.files()), None)
             .await?
             .map_err(CallError::Internal)?;
         let request = wit::completions::CompleteRequest {
@@ -195,6 +217,7 @@ impl Inner {
     async fn ready(
         self: &Arc<Self>,
         context: Context,
+        files: &Arc<CallFiles>,
         journal: Option<Arc<Journal>>,
     ) -> Result<Result<Ready, String>, CallError> {
         let waits = || context.progress.report(None, None, Some(WAITING.into()));
@@ -219,9 +242,44 @@ impl Inner {
         Ok(component.map(|component| Ready {
             component,
             cancelled: context.cancelled.clone(),
-            backend: Arc::new(CallBackend::new(Arc::clone(self), context, journal)),
+            backend: Arc::new(CallBackend::new(
+                Arc::clone(self),
+                context,
+                Arc::clone(files),
+                journal,
+            )),
             _place: place,
         }))
+    }
+
+    fn slot(&self) -> Result<OwnedSemaphorePermit, String> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+            format!(
+                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
+                self.shared.calls_per_app
+            )
+        })
+    }
+
+    fn files(&self) -> CallFiles {
+        CallFiles::new(
+            Arc::clone(&self.shared.files),
+            self.owner.clone(),
+            self.dify.clone(),
+        )
+    }
+
+    /// Checked, with references in the place of files.
+    fn arguments(
+        &self,
+        tool: &PublishedTool,
+        text: &str,
+        files: &CallFiles,
+    ) -> Result<Map<String, Value>, CallError> {
+        let taken = tool.arguments(text, |input, value| files.take(input, &self.sizes, value));
+        taken.map_err(|findings| {
+            CallError::InvalidArguments(format!("The arguments do not fit this tool: {findings}"))
+        })
     }
 
     /// Texts, and all that are required.
@@ -271,12 +329,4 @@ fn answers(answers: Answers) -> wit::Answers {
         responses: answers.responses.get().to_owned(),
         state: answers.state,
     }
-}
-
-fn arguments(tool: &PublishedTool, text: &str) -> Result<Map<String, Value>, CallError> {
-    let parsed = serde_json::from_str(text)
-        .map_err(|error| CallError::InvalidArguments(error.to_string()))?;
-    tool.arguments(parsed).map_err(|findings| {
-        CallError::InvalidArguments(format!("The arguments do not fit this tool: {findings}"))
-    })
 }

@@ -1,6 +1,6 @@
 //! What stands behind a guest's imports during one call.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,14 @@ use airlock_sandbox::{Backend, BoxFuture, Run, wit};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::asked::WAITING;
 use super::journal::Journal;
 use super::run::NewRun;
 use super::service::Inner;
 use super::translate;
+use crate::files::{CallFiles, Pending};
 
 /// Characters of a guest's log line that reach the operator's log.
 const LOG_LINE: usize = 2_000;
@@ -31,6 +33,7 @@ const RUNS: usize = airlock_registry::bounds::MAX_TASK_RUNS;
 /// One call's way to its own Dify app and to its own client.
 pub(super) struct CallBackend {
     service: Arc<Inner>,
+    files: Arc<CallFiles>,
     client: Client,
     progress: Progress,
     log: Log,
@@ -40,6 +43,8 @@ pub(super) struct CallBackend {
     /// From a guest's first word on, progress is the guest's.
     guest_reports: Arc<AtomicBool>,
     runs: AtomicUsize,
+    /// Files of the answers that it had.
+    fetching: Mutex<Vec<AbortOnDropHandle<()>>>,
     /// Of a call that is a task, or may become one.
     journal: Option<Arc<Journal>>,
 }
@@ -48,12 +53,14 @@ impl CallBackend {
     pub(super) fn new(
         service: Arc<Inner>,
         context: Context,
+        files: Arc<CallFiles>,
         journal: Option<Arc<Journal>>,
     ) -> Self {
         Self {
             journal,
             deadline: Instant::now() + service.shared.limits.deadline,
             service,
+            files,
             client: context.client,
             progress: context.progress,
             log: context.log,
@@ -61,20 +68,22 @@ impl CallBackend {
             cancelled: context.cancelled,
             guest_reports: Arc::default(),
             runs: AtomicUsize::new(0),
+            fetching: Mutex::default(),
         }
     }
 
-    fn new_run(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
+    async fn new_run(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
         if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
             return Err(wit::Error::Failed(format!(
                 "one call may run its app {RUNS} times, and has"
             )));
         }
-        let request = self.request(request)?;
+        let (request, pending) = self.request(request)?;
         let Some(app) = self.service.dify.clone() else {
             tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");
             return Err(translate::no_dify());
         };
+        let request = self.mapped(request, pending).await?;
         let progress = self.progress.clone();
         let guest_reports = Arc::clone(&self.guest_reports);
         let report = move |message| {
@@ -85,6 +94,7 @@ impl CallBackend {
         let waits = report.clone();
         Ok(NewRun {
             service: Arc::clone(&self.service),
+            files: Arc::clone(&self.files),
             app: app.on_wait(move || waits(WAITING.into())),
             request,
             journal: self.journal.clone(),
@@ -93,7 +103,8 @@ impl CallBackend {
         })
     }
 
-    fn request(&self, request: wit::Request) -> Result<RunRequest, wit::Error> {
+    /// Checked as far as it can be without Dify, and the files in it that Dify has to be told of.
+    fn request(&self, request: wit::Request) -> Result<(RunRequest, Pending), wit::Error> {
         let service = &self.service;
         let inputs: Map<String, Value> =
             serde_json::from_str(&request.inputs).map_err(|error| {
@@ -101,11 +112,6 @@ impl CallBackend {
                     "the inputs for Dify are not a JSON object: {error}"
                 ))
             })?;
-        if !request.files.is_empty() {
-            return Err(wit::Error::InvalidArguments(
-                "no file of that handle is held for this call".into(),
-            ));
-        }
         let conversation = match request.conversation.as_deref().filter(|handle| !handle.is_empty()) {
             None => None,
             Some(handle) => Some(service.shared.identities.open_conversation(&service.record, handle).ok_or_else(
@@ -118,7 +124,7 @@ impl CallBackend {
                 },
             )?),
         };
-        Ok(RunRequest {
+        let mut run = RunRequest {
             mode: service.mode.clone(),
             form: Arc::clone(&service.form),
             inputs,
@@ -126,18 +132,49 @@ impl CallBackend {
             conversation,
             user: service.shared.identities.user(&service.record),
             files: Vec::new(),
+        };
+        let uploads = service.uploads.as_ref();
+        let pending = self.files.pending(&mut run, uploads, &request.files)?;
+        run.check().map_err(|error| translate::error(&error))?;
+        Ok((run, pending))
+    }
+
+    /// Tells Dify of the files, on the host's own threads.
+    async fn mapped(
+        &self,
+        request: RunRequest,
+        pending: Pending,
+    ) -> Result<RunRequest, wit::Error> {
+        if pending.is_empty() {
+            return Ok(request);
+        }
+        let (files, sizes) = (Arc::clone(&self.files), self.service.sizes);
+        let mapping = async move { files.map(request, pending, sizes).await };
+        let mapped = AbortOnDropHandle::new(self.service.shared.io.spawn(mapping)).await;
+        mapped.map_err(|_| translate::lost())?.map_err(|error| {
+            let app = &self.service.record.slug;
+            tracing::warn!(%app, ?error, "a file was not handed to Dify");
+            error.error(translate::error, translate::no_dify)
         })
     }
 }
 
 impl Backend for CallBackend {
     fn run(&self, request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
-        Box::pin(async move { self.new_run(request)?.to_its_end().await })
+        Box::pin(async move {
+            let answer = self.new_run(request).await?.to_its_end().await?;
+            // Their addresses expire, and a guest may take its time.
+            let io = &self.service.shared.io;
+            let fetching = self.files.ahead(answer.files.clone(), io);
+            let mut all = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push(fetching);
+            Ok(answer)
+        })
     }
 
     fn start(&self, request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            let run = self.new_run(request)?.start().await?;
+            let run = self.new_run(request).await?.start().await?;
             Ok(Box::new(run) as Box<dyn Run>)
         })
     }

@@ -6,10 +6,12 @@ use airlock_dify::{Answer, App, Error, Event, Pause, RunRequest};
 use airlock_sandbox::{BoxFuture, Run, wit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::journal::{Journal, Step};
 use super::service::Inner;
 use super::translate;
+use crate::files::{CallFiles, LinkPieces};
 
 /// Events that wait for a guest to read them. A guest that is slower than Dify slows the reading down, and with it Dify.
 const WAITING: usize = 64;
@@ -17,6 +19,7 @@ const WAITING: usize = 64;
 /// A run that has not begun.
 pub(super) struct NewRun {
     pub(super) service: Arc<Inner>,
+    pub(super) files: Arc<CallFiles>,
     pub(super) app: App,
     pub(super) request: RunRequest,
     /// Of a call that is a task, or may become one.
@@ -29,11 +32,11 @@ pub(super) struct NewRun {
 impl NewRun {
     /// Runs the app to its end: no event crosses to the guest's threads. Dropping the future stops the run.
     pub(super) async fn to_its_end(self) -> Result<wit::Answer, wit::Error> {
-        let service = Arc::clone(&self.service);
+        let (service, files) = (Arc::clone(&self.service), Arc::clone(&self.files));
         let (answer_to, answer) = oneshot::channel();
         service.shared.io.spawn(self.answer(answer_to));
         match answer.await {
-            Ok(Ok(answer)) => Ok(translate::answer(*answer, &service)),
+            Ok(Ok(answer)) => Ok(translate::answer(*answer, &service, &files)),
             Ok(Err(error)) => Err(failed(&service, &error)),
             Err(_) => Err(translate::lost()),
         }
@@ -72,7 +75,7 @@ impl NewRun {
 
     /// Starts the app, to be followed event by event.
     pub(super) async fn start(self) -> Result<CallRun, wit::Error> {
-        let service = Arc::clone(&self.service);
+        let (service, files) = (Arc::clone(&self.service), Arc::clone(&self.files));
         let (events_to, events) = mpsc::channel(WAITING);
         let (started_to, started) = oneshot::channel();
         let stop = CancellationToken::new();
@@ -81,6 +84,10 @@ impl NewRun {
         match started.await {
             Ok(Ok(())) => Ok(CallRun {
                 service,
+                files,
+                text: LinkPieces::default(),
+                end: None,
+                fetching: None,
                 events,
                 stop,
                 over: false,
@@ -261,12 +268,51 @@ async fn over(cancelled: &CancellationToken, service: &Inner) {
 /// stops it.
 pub(super) struct CallRun {
     service: Arc<Inner>,
+    files: Arc<CallFiles>,
+    /// Text of which the guest has not heard, because it may be part of a link to a file.
+    text: LinkPieces,
+    /// The end, where the last of the text had to go before it.
+    end: Option<Box<Answer>>,
+    fetching: Option<AbortOnDropHandle<()>>,
     events: mpsc::Receiver<Result<Event, Error>>,
     stop: CancellationToken,
     over: bool,
 }
 
 impl CallRun {
+    /// The end, for the guest. Its files are fetched meanwhile: their addresses expire.
+    fn answer(&mut self, answer: Answer) -> wit::Answer {
+        let answer = translate::answer(answer, &self.service, &self.files);
+        let fetching = self
+            .files
+            .ahead(answer.files.clone(), &self.service.shared.io);
+        self.fetching = Some(fetching);
+        answer
+    }
+
+    /// An event for the guest; `None` for what it has no use for.
+    fn event(&mut self, event: Event) -> Option<wit::Event> {
+        match event {
+            Event::Done(answer) => {
+                let rest = self.text.rest(&self.files);
+                if rest.is_empty() {
+                    return Some(wit::Event::Done(self.answer(*answer)));
+                }
+                self.end = Some(answer);
+                Some(wit::Event::Text(rest))
+            }
+            Event::Text(text) => {
+                let ready = self.text.push(&text, &self.files);
+                (!ready.is_empty()).then_some(wit::Event::Text(ready))
+            }
+            Event::Replace(_) => {
+                self.text = LinkPieces::default();
+                translate::event(event, &self.files)
+            }
+            event => translate::event(event, &self.files),
+        }
+    }
+
     async fn receive(&mut self) -> Result<Option<Event>, wit::Error> {
         if self.over {
             return Ok(None);
@@ -296,11 +342,14 @@ fn failed(service: &Inner, error: &Error) -> wit::Error {
 impl Run for CallRun {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<wit::Event>, wit::Error>> {
         Box::pin(async move {
+            if let Some(answer) = self.end.take() {
+                return Ok(Some(wit::Event::Done(self.answer(*answer))));
+            }
             loop {
                 let Some(event) = self.receive().await? else {
                     return Ok(None);
                 };
-                if let Some(event) = translate::event(event, &self.service) {
+                if let Some(event) = self.event(event) {
                     return Ok(Some(event));
                 }
             }
@@ -309,10 +358,13 @@ impl Run for CallRun {
 
     fn finish(&mut self) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
         Box::pin(async move {
+            if let Some(answer) = self.end.take() {
+                return Ok(self.answer(*answer));
+            }
             loop {
                 match self.receive().await? {
                     Some(Event::Done(answer)) => {
-                        return Ok(translate::answer(*answer, &self.service));
+                        return Ok(self.answer(*answer));
                     }
                     Some(_) => {}
                     None => return Err(translate::over()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use airlock_dify::{Dify, Line, Mode};
-use airlock_form::Form;
+use airlock_form::{Form, Uploads};
 use airlock_mcp::{
     About, Answer, Call, CallError, CallResult, Catalog, Changes, Complete, Completion, End,
     GetPrompt, Offers, PromptResult, Read, ReadResult, TaskKey, TaskStore, ToolServer, Tools,
@@ -22,6 +22,7 @@ use super::identity::Identities;
 use super::journal::Journals;
 use super::tasks::AppTasks;
 use crate::facts::Facts;
+use crate::files::{Files, Owner, Sizes};
 use crate::guests::Guests;
 use crate::publish::{Catalogue, Manifest, Published};
 
@@ -33,6 +34,8 @@ pub struct Shared {
     pub guests: Arc<Guests>,
     /// The Dify beside us.
     pub dify: Option<Dify>,
+    /// What goes in and out as a file.
+    pub files: Arc<Files>,
     /// Who callers are to Dify.
     pub identities: Identities,
     /// Where changes of apps are told.
@@ -65,6 +68,10 @@ pub(super) struct Inner {
     pub(super) app: Arc<wit::App>,
     pub(super) mode: Mode,
     pub(super) form: Arc<Form>,
+    /// Files beside the form.
+    pub(super) uploads: Option<Uploads>,
+    pub(super) sizes: Sizes,
+    pub(super) owner: Owner,
     pub(super) dify: Option<airlock_dify::App>,
     pub(super) published: Published,
     pub(super) offered: Catalogue,
@@ -115,6 +122,9 @@ impl Service {
             app: Arc::new(facts.app(&record.settings)),
             mode: Mode::from(facts.mode.as_str()),
             form: Arc::new(Form::parse(&facts.parameters)),
+            uploads: Uploads::parse(&facts.parameters),
+            sizes: Sizes::of(&facts.parameters),
+            owner: Owner::from(&*record),
             dify,
             tools: published.list().map_err(|error| unserved(&error))?,
             catalog: catalog.map_err(|error| unserved(&error))?,
@@ -173,12 +183,21 @@ impl ToolServer for Service {
 
     fn offers(&self) -> Offers {
         Offers {
-            resources: self.0.offered.resources.is_some(),
+            // Any app may make files, and large ones are read later.
+            resources: true,
             prompts: self.0.offered.prompts.is_some(),
             completions: self.0.offered.completions,
             // Any guest may have something to say; whether it does, only its calls show.
             logging: true,
         }
+    }
+
+    fn takes_files(&self) -> bool {
+        self.0
+            .published
+            .tools
+            .iter()
+            .any(|tool| !tool.files.is_empty())
     }
 
     fn tools(&self) -> &Tools {

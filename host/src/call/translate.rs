@@ -2,9 +2,10 @@
 
 use airlock_dify::{Answer, Error, Event, Node};
 use airlock_sandbox::wit;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::service::Inner;
+use crate::files::CallFiles;
 
 /// Turns events into progress messages.
 #[derive(Default)]
@@ -48,6 +49,7 @@ impl Messages {
             Event::Text(_)
             | Event::Replace(_)
             | Event::Round(_)
+            | Event::File(_)
             | Event::Other { .. }
             | Event::Done(_) => None,
         }
@@ -62,13 +64,14 @@ fn named(node: &Node) -> &str {
     }
 }
 
-/// An event for a guest; `None` for what the contract has no use for.
-pub(super) fn event(event: Event, service: &Inner) -> Option<wit::Event> {
+/// An event for a guest; `None` for what the contract has no use for, and for what needs its run's state.
+pub(super) fn event(event: Event, files: &CallFiles) -> Option<wit::Event> {
+    let clean = |text: String| files.without_links(&text, &mut Vec::new()).unwrap_or(text);
     Some(match event {
-        Event::Started => return None,
-        Event::Text(text) => wit::Event::Text(text),
-        Event::Replace(text) => wit::Event::Replace(text),
-        Event::Thought(text) => wit::Event::Thought(text),
+        Event::Started | Event::Text(_) | Event::Done(_) => return None,
+        Event::Replace(text) => wit::Event::Replace(clean(text)),
+        Event::Thought(text) => wit::Event::Thought(clean(text)),
+        Event::File(file) => wit::Event::File(files.found(file.as_object()?)?),
         Event::NodeStarted(node) => wit::Event::NodeStarted(wit_node(node)),
         Event::NodeFinished(node) => wit::Event::NodeFinished(wit_node(node)),
         Event::Round(round) => wit::Event::Other((
@@ -76,8 +79,11 @@ pub(super) fn event(event: Event, service: &Inner) -> Option<wit::Event> {
             json!({"id": round.id, "title": round.title, "begun": round.begun, "total": round.total, "finished": round.finished})
                 .to_string(),
         )),
-        Event::Other { name, data } => wit::Event::Other((name, data.get().to_owned())),
-        Event::Done(done) => wit::Event::Done(answer(*done, service)),
+        Event::Other { name, data } => {
+            let mut data: Value = serde_json::from_str(data.get()).ok()?;
+            files.replace(&mut data, &mut Vec::new());
+            wit::Event::Other((name, data.to_string()))
+        }
     })
 }
 
@@ -94,8 +100,11 @@ fn wit_node(node: Node) -> wit::Node {
     }
 }
 
-/// The end of a run, for a guest: a conversation becomes a handle, and files lose their addresses.
-pub(super) fn answer(answer: Answer, service: &Inner) -> wit::Answer {
+/// The end of a run, for a guest: a conversation becomes a handle, and files become references, each once and in the
+/// order in which Dify names them.
+pub(super) fn answer(answer: Answer, service: &Inner, files: &CallFiles) -> wit::Answer {
+    let mut found = Vec::new();
+    files.replace(&mut Value::Array(answer.files), &mut found);
     let mut extra = answer.extra;
     if answer.truncated {
         extra.insert("truncated".into(), true.into());
@@ -103,20 +112,19 @@ pub(super) fn answer(answer: Answer, service: &Inner) -> wit::Answer {
     if answer.conversation_restarted {
         extra.insert("conversation_restarted".into(), true.into());
     }
-    let mut files = Value::Array(answer.files);
-    without_addresses(&mut files);
-    if files.as_array().is_some_and(|files| !files.is_empty()) {
-        extra.insert("files".into(), files);
-    }
     let mut outputs = Value::Object(answer.outputs);
-    without_addresses(&mut outputs);
+    files.replace(&mut outputs, &mut found);
+    let text = files
+        .without_links(&answer.text, &mut found)
+        .unwrap_or(answer.text);
     let mut extra = Value::Object(extra);
-    without_addresses(&mut extra);
+    // What was looked up to find the answer is no part of it.
+    files.replace(&mut extra, &mut Vec::new());
     wit::Answer {
         status: answer.status.as_str().to_owned(),
-        text: answer.text,
+        text,
         outputs: outputs.to_string(),
-        files: Vec::new(),
+        files: found,
         usage: answer.usage.map(|usage| usage.to_string()),
         conversation: answer.conversation.map(|id| {
             service
@@ -126,28 +134,6 @@ pub(super) fn answer(answer: Answer, service: &Inner) -> wit::Answer {
         }),
         extra: extra.to_string(),
     }
-}
-
-/// Dify's file objects hold signed URLs into Dify. What a guest and a client may know of a file is what it is.
-fn without_addresses(value: &mut Value) {
-    match value {
-        Value::Object(object) if is_file(object) => {
-            object.retain(|key, _| {
-                matches!(
-                    key.as_str(),
-                    "type" | "filename" | "extension" | "mime_type" | "size"
-                )
-            });
-        }
-        Value::Object(object) => object.values_mut().for_each(without_addresses),
-        Value::Array(items) => items.iter_mut().for_each(without_addresses),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn is_file(object: &Map<String, Value>) -> bool {
-    object.get("dify_model_identity").and_then(Value::as_str) == Some("__dify__file__")
-        || (object.contains_key("transfer_method") && object.contains_key("url"))
 }
 
 /// Dify's failure, in the caller's words.
@@ -202,14 +188,6 @@ pub(super) fn over() -> wit::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_loses_its_address_wherever_it_stands() {
-        let mut value = json!({"out": [{"dify_model_identity": "__dify__file__", "filename": "a.png",
-            "url": "http://api:5001/files/1?sign=x", "remote_url": "http://api"}], "n": 1});
-        without_addresses(&mut value);
-        assert_eq!(value, json!({"out": [{"filename": "a.png"}], "n": 1}));
-    }
 
     #[test]
     fn a_mode_without_nodes_still_moves() {

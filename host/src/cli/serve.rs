@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DemoArgs, Global, output};
 use crate::addresses::curl;
-use crate::config::{LimitArgs, ServeArgs};
+use crate::config::{FileArgs, LimitArgs, ServeArgs};
 use crate::ops::{AppView, OpError, Operation, Operations, Reply};
 use crate::server::{Server, ServerConfig};
 
@@ -44,6 +44,7 @@ pub async fn serve(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
         program: super::PROGRAM.into(),
         mcp: limits.mcp(),
         limits,
+        files: args.files,
     })
     .await?;
     let say = Say(global.json);
@@ -211,6 +212,7 @@ pub async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<()> {
         program: this_program(),
         mcp: limits.mcp(),
         limits,
+        files: FileArgs::default(),
     })
     .await?;
     let mut apps = Vec::new();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::catalogue::Catalogue;
+use super::files::FileInput;
 use super::schema;
 
 /// Tools of one app. More would not fit any client's context.
@@ -165,6 +166,11 @@ fn check_tool(tool: wit::Tool) -> Result<Tool, ManifestFault> {
     }
     let input_schema = object(&name, "input schema", &tool.input_schema)?;
     compiles(&name, "input schema", &input_schema)?;
+    FileInput::all(&input_schema).map_err(|why| ManifestFault::Schema {
+        tool: name.clone(),
+        what: "input schema",
+        why,
+    })?;
     let output_schema = tool
         .output_schema
         .map(|s| object(&name, "output schema", &s))

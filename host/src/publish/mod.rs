@@ -4,11 +4,13 @@
 //! (the operator's overlay applied, schemas compiled).
 
 pub mod catalogue;
+pub mod files;
 pub mod lint;
 pub mod manifest;
 pub mod published;
 pub mod schema;
 
 pub use catalogue::{Catalogue, CatalogueFault};
+pub use files::{FileInput, Many};
 pub use manifest::{Manifest, ManifestFault, Tool};
 pub use published::{Published, PublishedTool};

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use airlock_registry::Overlay;
 use jsonschema::Validator;
-use serde_json::value::to_raw_value;
+use serde::Deserializer;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
+use super::files::FileInput;
 use super::manifest::{Manifest, Tool, is_tool_name};
 use super::{lint, schema};
 
@@ -19,18 +22,37 @@ pub struct PublishedTool {
     pub json: Map<String, Value>,
     /// Client capabilities without which the call is refused.
     pub requires: Vec<String>,
+    /// The inputs that take files.
+    pub files: Vec<FileInput>,
+    /// Of what the guest gets: it has references where clients have files.
     input: Validator,
     output: Option<Validator>,
     pins: Map<String, Value>,
 }
 
 impl PublishedTool {
-    /// Checks a call's arguments against the published schema and adds the operator's pinned values.
+    /// Checks a call's arguments against the published schema and adds the operator's pinned values. Files are handed to
+    /// `take`, which gives what the guest gets for them; they may be many megabytes, and are not copied here.
     ///
     /// # Errors
     /// Words that name each wrong field.
-    pub fn arguments(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
-        let value = Value::Object(arguments);
+    pub fn arguments(
+        &self,
+        arguments: &str,
+        mut take: impl FnMut(&FileInput, &RawValue) -> Result<Option<Value>, String>,
+    ) -> Result<Map<String, Value>, String> {
+        let mut taken = Map::new();
+        for (name, raw) in members(arguments)? {
+            let file = self.files.iter().find(|file| file.name == name);
+            let value = match file {
+                Some(file) if !self.pins.contains_key(&name) => take(file, raw)?,
+                _ => Some(serde_json::from_str(raw.get()).map_err(|error| error.to_string())?),
+            };
+            if let Some(value) = value {
+                taken.insert(name, value);
+            }
+        }
+        let value = Value::Object(taken);
         if let Some(findings) = schema::findings(&self.input, &value) {
             return Err(findings);
         }
@@ -38,7 +60,15 @@ impl PublishedTool {
             return Err("the arguments must be an object".into());
         };
         for (name, value) in &self.pins {
-            arguments.insert(name.clone(), value.clone());
+            let file = self.files.iter().find(|file| file.name == *name);
+            let value = match file {
+                Some(file) => {
+                    let raw = to_raw_value(value).map_err(|error| error.to_string())?;
+                    take(file, &raw)?
+                }
+                None => Some(value.clone()),
+            };
+            arguments.extend(value.map(|value| (name.clone(), value)));
         }
         Ok(arguments)
     }
@@ -183,6 +213,11 @@ impl Published {
             return Err(OverlayFault::Name(name));
         }
         let mut input_schema = tool.input_schema.clone();
+        let schema_fault = |why| OverlayFault::Schema {
+            tool: tool.name.clone(),
+            why,
+        };
+        let files = FileInput::all(&input_schema).map_err(schema_fault)?;
         let mut pins = Map::new();
         let mut pinned = BTreeMap::new();
         for (property, words) in words.properties {
@@ -201,19 +236,20 @@ impl Published {
             }
         }
         for (property, (schema, value)) in pinned {
-            check_pin(&tool.name, &property, &schema, &value)?;
+            let file = files.iter().find(|file| file.name == property);
+            check_pin(&tool.name, &property, &schema, &value, file)?;
             hide(&mut input_schema, &property);
             pins.insert(property, value);
         }
-        let compile = |schema: &Map<String, Value>| {
-            schema::compile(schema).map_err(|why| OverlayFault::Schema {
-                tool: tool.name.clone(),
-                why,
-            })
-        };
+        let compile = |schema: &Map<String, Value>| schema::compile(schema).map_err(schema_fault);
+        let input = compile(&input_schema)?;
+        files
+            .iter()
+            .for_each(|file| file.publish(&mut input_schema));
         let published = PublishedTool {
             guest_name: tool.name.clone(),
-            input: compile(&input_schema)?,
+            files,
+            input,
             output: tool.output_schema.as_ref().map(compile).transpose()?,
             requires: tool.requires.clone(),
             pins,
@@ -221,6 +257,29 @@ impl Published {
         };
         Ok((name, published))
     }
+}
+
+/// The members of an object in their order, the last of a name, unread.
+fn members(text: &str) -> Result<Vec<(String, &RawValue)>, String> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = Vec<(String, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some(member) = map.next_entry()? {
+                members.push(member);
+            }
+            Ok(members)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(Members)
+        .map_err(|error| error.to_string())
 }
 
 /// Where MCP says whether a call may become a task. The contract has a field for that; how, is the guest's to say here.
@@ -288,10 +347,12 @@ fn check_pin(
     property: &str,
     schema: &Map<String, Value>,
     value: &Value,
+    file: Option<&FileInput>,
 ) -> Result<(), OverlayFault> {
-    let why = match schema::compile(schema) {
-        Ok(validator) => schema::findings(&validator, value),
-        Err(why) => Some(why),
+    let why = match (file, schema::compile(schema)) {
+        (Some(file), _) => file.pin_fault(value),
+        (None, Ok(validator)) => schema::findings(&validator, value),
+        (None, Err(why)) => Some(why),
     };
     why.map_or(Ok(()), |why| {
         Err(OverlayFault::Pin {
@@ -356,16 +417,44 @@ mod tests {
         let schema = &tool.json["inputSchema"];
         assert_eq!(schema["required"], json!(["q"]));
         assert!(schema["properties"].get("lang").is_none());
-        let arguments = json!({"q": "hi"}).as_object().expect("an object").clone();
-        assert_eq!(tool.arguments(arguments).expect("they fit")["lang"], "zh");
-        let smuggled = json!({"q": "hi", "lang": "en"})
-            .as_object()
-            .expect("an object")
-            .clone();
+        let arguments = |text: &str| tool.arguments(text, |_, _| panic!("it takes no files"));
+        assert_eq!(arguments(r#"{"q": "hi"}"#).expect("they fit")["lang"], "zh");
         assert!(
-            tool.arguments(smuggled).is_err(),
+            arguments(r#"{"q": "hi", "lang": "en"}"#).is_err(),
             "a caller cannot set what is pinned"
         );
+    }
+
+    #[test]
+    fn a_file_is_taken_before_the_rest_is_checked_and_may_be_pinned() {
+        let mut manifest = manifest();
+        let schema = &mut manifest.tools[0].input_schema;
+        schema["properties"]["lang"] = json!({"type": "string", "x-airlock-file": {}});
+        let take = |input: &FileInput, raw: &RawValue| {
+            assert_eq!(input.name, "lang");
+            Ok(Some(json!(format!("ref of {}", raw.get().len()))))
+        };
+        let open = Published::new(&manifest, &Overlay::default()).expect("published");
+        let tool = &open.tools[0];
+        assert_eq!(
+            tool.json["inputSchema"]["properties"]["lang"]["type"],
+            "object"
+        );
+        let taken = tool.arguments(r#"{"lang": {"url": "u"}, "q": "hi"}"#, take);
+        assert_eq!(
+            Value::Object(taken.expect("they fit")),
+            json!({"lang": "ref of 12", "q": "hi"})
+        );
+        let absent = tool.arguments(r#"{"lang": null, "q": "hi"}"#, |_, _| Ok(None));
+        assert!(absent.expect_err("it is required").contains("lang"));
+        let url = json!({"url": "https://example.com/a.pdf"});
+        let pinned = Published::new(&manifest, &overlay(&[("lang", pin(url))])).expect("published");
+        let taken = pinned.tools[0]
+            .arguments(r#"{"q": "hi"}"#, take)
+            .expect("they fit");
+        assert_eq!(taken["lang"], "ref of 35");
+        let fault = Published::new(&manifest, &overlay(&[("lang", pin(json!("/etc/passwd")))]));
+        assert!(matches!(fault, Err(OverlayFault::Pin { .. })));
     }
 
     #[test]

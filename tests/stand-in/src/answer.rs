@@ -92,6 +92,11 @@ pub(crate) fn events(status: StatusCode, content_type: &'static str, events: Eve
     head(status, content_type, Either::Right(events))
 }
 
+/// A file, as it is.
+pub(crate) fn bytes(bytes: Bytes) -> Answer {
+    full(StatusCode::OK, "application/octet-stream", bytes)
+}
+
 /// The 404 of a path that no route has: a page, not JSON.
 pub(crate) fn not_found_page() -> Answer {
     const PAGE: &str = "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>The requested \

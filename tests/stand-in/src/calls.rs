@@ -9,6 +9,7 @@ use crate::answer::{self, Answer, Refusal};
 use crate::apps::Mode;
 use crate::behaviour::Behaviour;
 use crate::drive;
+use crate::files;
 use crate::ids;
 use crate::python::{self, pydantic};
 use crate::run::Call;
@@ -120,7 +121,19 @@ pub(crate) async fn run(
     if !payload.conversation_id.is_empty() && !known && mode != Mode::AdvancedChat {
         return Err(unknown_conversation());
     }
-    let inputs = match app.form().accept(payload.inputs) {
+    let accepted = app.form.accept(payload.inputs).and_then(|mut inputs| {
+        for value in app.form.files(&mut inputs) {
+            *value = files::judge(state, &user, value)?;
+        }
+        let whole = body["files"].as_array().into_iter().flatten();
+        let whole = whole.map(|mapping| files::judge(state, &user, mapping));
+        let whole = whole.collect::<Result<Vec<_>, _>>()?;
+        if !whole.is_empty() {
+            inputs.insert("sys.files".to_owned(), whole.into());
+        }
+        Ok(inputs)
+    });
+    let inputs = match accepted {
         Ok(inputs) => inputs,
         // A flow's stream has begun by the time its worker looks at the inputs.
         Err(refusal) if payload.streaming && mode.is_flow() => {

@@ -124,7 +124,8 @@ impl Ending {
             "id": run.run_id, "workflow_id": run.state.app(run.sample).workflow_id, "status": self.status,
             "outputs": self.outputs, "error": self.error, "elapsed_time": run.began.elapsed().as_secs_f64(),
             "total_tokens": 0, "total_steps": run.nodes, "created_by": {"id": ids::uuid(), "user": run.user},
-            "created_at": run.created_at, "finished_at": ids::now(), "exceptions_count": run.exceptions, "files": [],
+            "created_at": run.created_at, "finished_at": ids::now(), "exceptions_count": run.exceptions,
+            "files": run.files,
         });
         run.workflow("workflow_finished", data).await;
     }

@@ -25,9 +25,11 @@ pub(crate) struct Field {
     options: &'static [&'static str],
     default: Option<Value>,
     json_schema: Option<String>,
+    /// The kinds of files, and the ways in which they come.
+    files: Option<[&'static [&'static str]; 2]>,
 }
 
-/// The input types that the sample apps use; files are left out.
+/// The input types that the sample apps use.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Text,
@@ -36,6 +38,8 @@ pub(crate) enum Kind {
     Number,
     Checkbox,
     JsonObject,
+    File,
+    FileList,
 }
 
 impl Kind {
@@ -47,6 +51,8 @@ impl Kind {
             Self::Number => "number",
             Self::Checkbox => "checkbox",
             Self::JsonObject => "json_object",
+            Self::File => "file",
+            Self::FileList => "file-list",
         }
     }
 }
@@ -62,6 +68,7 @@ impl Field {
             options: &[],
             default: None,
             json_schema: None,
+            files: None,
         }
     }
 
@@ -86,6 +93,15 @@ impl Field {
         Self { default, ..self }
     }
 
+    pub(crate) fn files(
+        self,
+        types: &'static [&'static str],
+        methods: &'static [&'static str],
+    ) -> Self {
+        let files = Some([types, methods]);
+        Self { files, ..self }
+    }
+
     /// The schema is shown as a string that holds JSON, as Dify's editor stores it.
     pub(crate) fn json_schema(self, schema: &Value) -> Self {
         let json_schema = Some(python::dumps(schema));
@@ -98,6 +114,11 @@ impl Field {
     /// The raw variable of a start node: every key, the type repeated, `default` only where there is one.
     fn of_start_node(&self) -> Value {
         let mut shown = Map::new();
+        if let Some([types, methods]) = self.files {
+            shown.insert("allowed_file_extensions".into(), json!([]));
+            shown.insert("allowed_file_types".into(), json!(types));
+            shown.insert("allowed_file_upload_methods".into(), json!(methods));
+        }
         if let Some(default) = &self.default {
             shown.insert("default".into(), default.clone());
         }
@@ -178,6 +199,15 @@ impl Field {
             }),
             (Kind::JsonObject, Value::Object(_)) => Ok(value.clone()),
             (Kind::JsonObject, _) => wrong("a dict"),
+            (Kind::File, Value::Object(_)) => Ok(value.clone()),
+            (Kind::File, _) => wrong("a file"),
+            (Kind::FileList, Value::Array(items)) => {
+                match self.max_length.filter(|max| items.len() > *max) {
+                    Some(max) => wrong(&format!("less than {max} files")),
+                    None => Ok(value.clone()),
+                }
+            }
+            (Kind::FileList, _) => wrong("a list of files"),
             // Whatever is left passes as it is, a boolean for a number included.
             (Kind::Number | Kind::Checkbox, _) => Ok(value.clone()),
         }
@@ -213,6 +243,21 @@ impl Form {
             Field::of_simple_app
         };
         self.fields.iter().map(show).collect()
+    }
+
+    /// The variables that hold files, among inputs that were accepted.
+    pub(crate) fn files<'a>(&self, inputs: &'a mut Map<String, Value>) -> Vec<&'a mut Value> {
+        let named = |name: &str| {
+            let mut fields = self.fields.iter();
+            fields.any(|field| field.variable == name && field.files.is_some())
+        };
+        let values = inputs.iter_mut().filter(|(name, _)| named(name));
+        let values = values.flat_map(|(_, value)| match value {
+            Value::Array(items) => items.iter_mut().collect(),
+            Value::Object(_) => vec![value],
+            _ => Vec::new(),
+        });
+        values.collect()
     }
 
     /// The inputs that a run goes on with: unknown ones dropped, the rest as Dify judges and converts them.

@@ -13,6 +13,7 @@
 //! | `apps` | [`SampleApp`]: the five apps, their forms and what they play |
 //! | `server` | the accept loop with its connection limit |
 //! | `routes`, `calls` | path to endpoint; what is checked before a run begins, in Dify's order |
+//! | `files` | uploads, signed addresses, and what Dify makes of a file mapping |
 //! | `form` | the forms as `/parameters` shows them, and Dify's checks of the inputs |
 //! | `drive`, `run`, `nodes`, `ending` | a run: its course, its events, its nodes, its last words streamed or in one piece |
 //! | `stream` | response bodies of events, and streams that never end well |
@@ -25,6 +26,7 @@ mod behaviour;
 mod calls;
 mod drive;
 mod ending;
+mod files;
 mod form;
 mod ids;
 mod nodes;

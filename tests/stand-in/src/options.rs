@@ -21,6 +21,8 @@ pub struct Options {
     pub ping_every: Duration,
     /// Is there `/workflow/{id}/events`, on which a run is followed? Dify has it since 1.14.
     pub events: bool,
+    /// How long a signed address of a file is good. Dify's is 300 s.
+    pub file_ttl: Duration,
     /// The apps to serve, each once.
     pub apps: Vec<SampleApp>,
 }
@@ -33,6 +35,7 @@ impl Default for Options {
             step: Duration::from_millis(400),
             ping_every: Duration::from_secs(10),
             events: true,
+            file_ttl: Duration::from_secs(300),
             apps: SampleApp::ALL.to_vec(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -12,11 +13,12 @@ use serde_json::{Value, json};
 use crate::answer::{self, Answer, Refusal};
 use crate::behaviour::Behaviour;
 use crate::calls::{self, Door};
+use crate::files;
 use crate::seen::{Request, Stop};
 use crate::state::{App, State};
 
 /// The largest request body; above Dify's own limit for a file, so that no legitimate test meets it.
-const MAX_BODY: usize = 16 << 20;
+const MAX_BODY: usize = 17 << 20;
 
 /// What a path leads to.
 enum Endpoint<'a> {
@@ -28,6 +30,7 @@ enum Endpoint<'a> {
     Stop(Door, &'a str),
     RunDetail(&'a str),
     Events(&'a str),
+    Upload,
 }
 
 impl<'a> Endpoint<'a> {
@@ -44,6 +47,7 @@ impl<'a> Endpoint<'a> {
             ["chat-messages", task, "stop"] => Some(Self::Stop(Door::Chat, task)),
             ["completion-messages", task, "stop"] => Some(Self::Stop(Door::Completion, task)),
             ["workflows", "tasks", task, "stop"] => Some(Self::Stop(Door::Workflow, task)),
+            ["files", "upload"] => Some(Self::Upload),
             ["workflows", "run", id] => Some(Self::RunDetail(id)),
             ["workflow", id, "events"] => Some(Self::Events(id)),
             _ => None,
@@ -58,7 +62,7 @@ impl<'a> Endpoint<'a> {
             | Self::Site
             | Self::RunDetail(_)
             | Self::Events(_) => Method::GET,
-            Self::Run(_) | Self::Stop(..) => Method::POST,
+            Self::Run(_) | Self::Stop(..) | Self::Upload => Method::POST,
         }
     }
 }
@@ -75,7 +79,8 @@ pub(crate) async fn answer(state: Arc<State>, request: http::Request<Incoming>) 
         )
         .into();
     };
-    let json: Option<Arc<Value>> = serde_json::from_slice(&body.to_bytes()).ok().map(Arc::new);
+    let body = body.to_bytes();
+    let json: Option<Arc<Value>> = serde_json::from_slice(&body).ok().map(Arc::new);
     let key = app_key(&head);
     let app = key.as_ref().ok().and_then(|key| state.app_of_key(key));
     record(&state, &head, app, json.as_ref());
@@ -86,6 +91,9 @@ pub(crate) async fn answer(state: Arc<State>, request: http::Request<Incoming>) 
     if path == "/health" {
         let health = json!({"pid": std::process::id(), "status": "ok", "version": answer::VERSION});
         return answer::json(StatusCode::OK, &health);
+    }
+    if path.starts_with("/files/") {
+        return files::download(&state, path, head.uri.query().unwrap_or_default());
     }
     let known =
         |endpoint: &Endpoint<'_>| state.options.events || !matches!(endpoint, Endpoint::Events(_));
@@ -101,7 +109,11 @@ pub(crate) async fn answer(state: Arc<State>, request: http::Request<Incoming>) 
         )
         .into();
     }
-    let asked = Asked { head: &head, json };
+    let asked = Asked {
+        head: &head,
+        json,
+        body,
+    };
     serve(&state, endpoint, key, app, asked)
         .await
         .unwrap_or_else(Into::into)
@@ -111,6 +123,7 @@ pub(crate) async fn answer(state: Arc<State>, request: http::Request<Incoming>) 
 struct Asked<'a> {
     head: &'a Parts,
     json: Option<Arc<Value>>,
+    body: Bytes,
 }
 
 impl Asked<'_> {
@@ -166,6 +179,11 @@ async fn serve(
         Endpoint::Run(door) => {
             let body = asked.json()?;
             calls::run(state, app, door, calls::user(body)?, body).await
+        }
+        Endpoint::Upload => {
+            let kind = asked.head.headers.get(CONTENT_TYPE);
+            let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+            files::upload(state, kind, &asked.body)
         }
         Endpoint::Stop(door, task_id) => {
             let user = calls::user(asked.json()?)?;

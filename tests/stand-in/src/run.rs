@@ -71,6 +71,8 @@ pub(crate) struct Run {
     pub(crate) nodes: u32,
     /// Nodes that failed or took a fail-branch.
     pub(crate) exceptions: u32,
+    /// Files that the app made, as `workflow_finished` lists them.
+    pub(crate) files: Vec<Value>,
     out: Option<mpsc::Sender<Bytes>>,
     /// For those who follow the run of a flow.
     pub(crate) live: Option<broadcast::Sender<Bytes>>,
@@ -102,6 +104,7 @@ impl Run {
             pieces: 0,
             nodes: 0,
             exceptions: 0,
+            files: Vec::new(),
             out,
             live: None,
             next_ping: began + state.options.ping_every,

@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use crate::apps::SampleApp;
+use crate::apps::{Mode, SampleApp};
 use crate::behaviour::Behaviour;
+use crate::files::File;
 use crate::form::{Field, Form, Kind};
 use crate::ids;
 use crate::options::Options;
@@ -29,6 +30,7 @@ pub(crate) struct State {
     tasks: Mutex<HashMap<String, Task>>,
     conversations: Mutex<Shelf<Conversation>>,
     runs: Mutex<Shelf<Kept>>,
+    files: Mutex<Shelf<File>>,
 }
 
 /// One app as it is served.
@@ -83,6 +85,7 @@ impl State {
             tasks: Mutex::default(),
             conversations: Mutex::default(),
             runs: Mutex::default(),
+            files: Mutex::default(),
         }
     }
 
@@ -120,7 +123,7 @@ impl State {
     pub(crate) fn stop(&self, task_id: &str, app: SampleApp, user: &str) -> bool {
         let tasks = locked(&self.tasks);
         let obeys =
-            |task: &&Task| task.app == app && (app == SampleApp::WeeklyReport || task.user == user);
+            |task: &&Task| task.app == app && (app.mode() == Mode::Workflow || task.user == user);
         match tasks.get(task_id).filter(obeys) {
             Some(task) => {
                 task.stop.cancel();
@@ -184,6 +187,17 @@ impl State {
             kept.detail = detail;
             kept.live = None;
         }
+    }
+
+    /// Keeps a file; its id.
+    pub(crate) fn keep_file(&self, file: File) -> String {
+        let id = ids::uuid();
+        locked(&self.files).put(id.clone(), file);
+        id
+    }
+
+    pub(crate) fn file(&self, id: &str) -> Option<File> {
+        locked(&self.files).items.get(id).cloned()
     }
 
     pub(crate) fn run_detail(&self, id: &str, app: SampleApp) -> Option<Value> {

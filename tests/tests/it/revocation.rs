@@ -45,6 +45,8 @@ fn slug(app: SampleApp) -> &'static str {
         SampleApp::SupportDesk => "support-desk",
         SampleApp::ProductBlurb => "product-blurb",
         SampleApp::WeeklyReport => "weekly-report",
+        SampleApp::FileClerk => "file-clerk",
+        SampleApp::PhotoChat => "photo-chat",
     }
 }
 

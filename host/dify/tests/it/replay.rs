@@ -307,7 +307,11 @@ async fn nodes_and_rounds_are_told_as_they_come() {
                 Some(format!("round {} of {}", round.begun, round.total.unwrap()))
             }
             Event::Other { name, .. } => Some(name.clone()),
-            Event::Text(_) | Event::Replace(_) | Event::Thought(_) | Event::Done(_) => None,
+            Event::Text(_)
+            | Event::Replace(_)
+            | Event::Thought(_)
+            | Event::File(_)
+            | Event::Done(_) => None,
         };
         events.iter().filter_map(word).collect()
     };

@@ -98,7 +98,7 @@ fn messages_of_a_prompt_follow_their_version_too() {
 fn a_wrong_argument_is_a_tool_error_for_the_newest_and_a_protocol_error_before() {
     let ask = Ask::Call {
         tool: "t".to_owned(),
-        arguments: raw("{}"),
+        arguments: raw("{}").into(),
     };
     let outcome = || Err(CallError::InvalidArguments("query is missing".to_owned()));
     let (_, new) = response(&to(Version::V2025_11_25), &ask, outcome());

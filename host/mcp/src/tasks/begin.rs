@@ -90,7 +90,7 @@ async fn run(shared: Arc<Shared>, server: Arc<dyn ToolServer>, begin: Begin, mut
         return; // Whoever begins a task has looked for both.
     };
     let ttl = shared.config.task_ttl;
-    let record = |status| Record::new(tool, arguments, &client, ttl, status);
+    let record = |status| Record::new(tool, (*arguments).to_owned(), &client, ttl, status);
     match (outcome, support) {
         // Questions that come before there is a task are asked as ever: the client sends the call again.
         (Some(outcome @ Ok(End::InputRequired(_))), _) | (Some(outcome), TaskSupport::Optional) => {

@@ -214,7 +214,9 @@ pub(super) fn end(
     };
     let ask = Ask::Call {
         tool: String::new(),
-        arguments: RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"),
+        arguments: RawValue::from_string("{}".to_owned())
+            .expect("an empty object is JSON")
+            .into(),
     };
     match outcome(&to, &ask, ended) {
         Ok(result) if result.len() > shared.config.task_cap => failed(&Fault::Internal(

@@ -166,7 +166,7 @@ impl Following {
         };
         let ask = Ask::Call {
             tool: record.tool,
-            arguments: record.arguments,
+            arguments: record.arguments.into(),
         };
         let task = Task {
             key: self.key,

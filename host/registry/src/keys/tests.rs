@@ -110,6 +110,8 @@ fn every_purpose_has_a_key_of_its_own() {
         Purpose::Tasks,
         Purpose::TaskIds,
         Purpose::Conversations,
+        Purpose::Files,
+        Purpose::Spool,
         Purpose::Users,
         Purpose::CodeCache,
     ];

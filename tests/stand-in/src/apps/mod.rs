@@ -1,5 +1,7 @@
-//! The five sample apps, one of each mode.
+//! The five sample apps, one of each mode, and two for tests about files.
 
+mod file_clerk;
+mod photo_chat;
 mod product_blurb;
 mod support_desk;
 mod travel_chat;
@@ -24,6 +26,10 @@ pub enum SampleApp {
     ProductBlurb,
     /// A workflow of four working nodes and an input of every type but files.
     WeeklyReport,
+    /// A workflow that takes files and makes some; not one of [`SampleApp::ALL`].
+    FileClerk,
+    /// A chat app that looks at pictures; not one of [`SampleApp::ALL`].
+    PhotoChat,
 }
 
 /// A kind of Dify app, as `/info` names it.
@@ -65,7 +71,7 @@ impl Mode {
 }
 
 impl SampleApp {
-    /// Every sample app.
+    /// Every sample app that a demo shows.
     pub const ALL: [Self; 5] = [
         Self::TravelChat,
         Self::WordCounter,
@@ -77,11 +83,11 @@ impl SampleApp {
     /// Its mode.
     pub fn mode(self) -> Mode {
         match self {
-            Self::TravelChat => Mode::Chat,
+            Self::TravelChat | Self::PhotoChat => Mode::Chat,
             Self::WordCounter => Mode::AgentChat,
             Self::SupportDesk => Mode::AdvancedChat,
             Self::ProductBlurb => Mode::Completion,
-            Self::WeeklyReport => Mode::Workflow,
+            Self::WeeklyReport | Self::FileClerk => Mode::Workflow,
         }
     }
 
@@ -93,6 +99,8 @@ impl SampleApp {
             Self::SupportDesk => "Support Desk",
             Self::ProductBlurb => "Product Blurb",
             Self::WeeklyReport => "Weekly Report",
+            Self::FileClerk => "File Clerk",
+            Self::PhotoChat => "Photo Chat",
         }
     }
 
@@ -108,6 +116,8 @@ impl SampleApp {
             }
             Self::ProductBlurb => "Writes a short blurb for a product in the language you choose.",
             Self::WeeklyReport => "Turns a week's notes into a report for the audience you choose.",
+            Self::FileClerk => "Says what files it was given, and makes others.",
+            Self::PhotoChat => "Talks about pictures.",
         }
     }
 
@@ -118,6 +128,8 @@ impl SampleApp {
             Self::SupportDesk => support_desk::form(),
             Self::ProductBlurb => product_blurb::form(),
             Self::WeeklyReport => weekly_report::form(),
+            Self::FileClerk => file_clerk::form(),
+            Self::PhotoChat => photo_chat::form(),
         }
     }
 
@@ -129,7 +141,11 @@ impl SampleApp {
                 &["When is the best time to visit?", "What should I pack?"],
             ),
             Self::SupportDesk => ("Welcome to the support desk.", &["Where is my order?"]),
-            Self::WordCounter | Self::ProductBlurb | Self::WeeklyReport => ("", &[]),
+            Self::WordCounter
+            | Self::ProductBlurb
+            | Self::WeeklyReport
+            | Self::FileClerk
+            | Self::PhotoChat => ("", &[]),
         }
     }
 
@@ -149,7 +165,7 @@ impl SampleApp {
             (off.clone(), off.clone())
         } else {
             let image = json!({
-                "detail": "high", "enabled": false, "number_limits": 3, "transfer_methods": ["remote_url", "local_file"],
+                "detail": "high", "enabled": self == Self::PhotoChat, "number_limits": 3, "transfer_methods": ["remote_url", "local_file"],
             });
             (
                 json!({"configs": [], "enabled": false, "type": ""}),
@@ -174,9 +190,12 @@ impl SampleApp {
             Self::WordCounter => {
                 json!({"tool_icons": {word_counter::TOOL: {"background": "#FFEAD5", "content": "🔢"}}})
             }
-            Self::TravelChat | Self::SupportDesk | Self::ProductBlurb | Self::WeeklyReport => {
-                json!({"tool_icons": {}})
-            }
+            Self::TravelChat
+            | Self::SupportDesk
+            | Self::ProductBlurb
+            | Self::WeeklyReport
+            | Self::FileClerk
+            | Self::PhotoChat => json!({"tool_icons": {}}),
         }
     }
 
@@ -200,5 +219,7 @@ pub(crate) async fn play(run: &mut Run) -> Result<Value, Halt> {
         SampleApp::SupportDesk => support_desk::play(run).await,
         SampleApp::ProductBlurb => product_blurb::play(run).await,
         SampleApp::WeeklyReport => weekly_report::play(run).await,
+        SampleApp::FileClerk => file_clerk::play(run).await,
+        SampleApp::PhotoChat => photo_chat::play(run).await,
     }
 }

@@ -36,6 +36,8 @@ fn good(app: SampleApp) -> (&'static str, Value) {
             "weekly_report",
             json!({"title": "Week 1", "notes": "Shipped it", "audience": "team"}),
         ),
+        SampleApp::FileClerk => ("file_clerk", json!({})),
+        SampleApp::PhotoChat => ("photo_chat", json!({"query": "What is it?"})),
     }
 }
 

@@ -13,16 +13,21 @@ use crate::{
     tools::TaskSupport,
 };
 
+/// Bytes of arguments that a row has room for. A call with more of them, which files are, becomes no task unless it must.
+const ARGUMENTS: usize = 1 << 20;
+
 /// None for a call that cannot become a task.
 pub(super) fn support(door: &Door<'_>, prepared: &Prepared) -> Result<Option<TaskSupport>, Fault> {
-    let Ask::Call { tool, .. } = &prepared.ask else {
+    let Ask::Call { tool, arguments } = &prepared.ask else {
         return Ok(None);
     };
+    let large = arguments.get().len() > ARGUMENTS;
     if door.server.tasks().is_none() {
         return Ok(None);
     }
     let follows = prepared.client.capabilities.has(Capabilities::TASKS);
     match door.server.tools().task_support(tool) {
+        Some(TaskSupport::Optional) if large => Ok(None),
         Some(support) if follows => Ok(Some(support)),
         Some(TaskSupport::Required) => Err(Fault::MissingCapability(Capabilities::TASKS)),
         Some(TaskSupport::Optional) | None => Ok(None),
