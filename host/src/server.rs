@@ -222,11 +222,7 @@ async fn open(config: &ServerConfig) -> anyhow::Result<(Arc<Registry>, MasterKey
 /// Whoever only listens holds a connection: a quarter is left for those who ask.
 fn bounded(config: &ServerConfig, connections: usize) -> airlock_mcp::Config {
     airlock_mcp::Config {
-        streams: config
-            .mcp
-            .streams
-            .min(connections - connections / 4)
-            .max(1),
+        streams: config.mcp.streams.min(connections - connections / 4).max(1),
         file_body_cap: config.files.settings().body_limit,
         ..config.mcp
     }

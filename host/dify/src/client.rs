@@ -86,7 +86,7 @@ impl App {
 
     /// Reads what the app is.
     pub async fn facts(&self) -> Result<Facts, Error> {
-        let _slot = self.slot_for_reading().await?;
+        let _slot = self.brief_slot().await?;
         Facts::read(self.transport(), &self.key).await
     }
 
@@ -137,7 +137,7 @@ impl App {
     }
 
     /// A slot for something short that is no run.
-    pub(crate) async fn slot_for_reading(&self) -> Result<Slot, Error> {
+    pub(crate) async fn brief_slot(&self) -> Result<Slot, Error> {
         self.enter(None).await
     }
 

@@ -36,7 +36,7 @@ impl App {
     /// [`NoDownload`]; also for an address without such a path.
     pub async fn download(&self, address: &str, limit: usize) -> Result<Download, NoDownload> {
         let path = file_path(address).ok_or(NoDownload::Gone { status: 0 })?;
-        let _slot = self.enter().await.map_err(NoDownload::Failed)?;
+        let _slot = self.brief_slot().await.map_err(NoDownload::Failed)?;
         self.transport().file(path, limit).await
     }
 }

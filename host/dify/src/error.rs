@@ -325,6 +325,7 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::NotDify { .. }
             | Self::RunFailed { .. }
+            | Self::RunGone { .. }
             | Self::Stopped { .. }
             | Self::Incomplete { .. }
             | Self::Provider { .. }

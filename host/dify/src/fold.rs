@@ -25,9 +25,6 @@ const LONGEST_ID: usize = 128;
 const LONGEST_THOUGHT: usize = 64 << 10;
 /// Bytes of an event that is told as it stands.
 const LARGEST_NEWS: usize = 256 << 10;
-/// Files of one run that are remembered.
-const MOST_FILES: usize = 100;
-
 /// Files of one run that are kept.
 const MOST_FILES: usize = 64;
 

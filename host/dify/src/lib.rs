@@ -24,8 +24,8 @@ mod fold;
 mod follow;
 mod joined;
 mod key;
-mod line;
 mod known;
+mod line;
 mod live;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
@@ -53,8 +53,8 @@ pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
 pub use key::{AppKey, KeyError};
-pub use line::{Full, Line, Place};
 pub use known::{Known, Pause};
+pub use line::{Full, Line, Place};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;

@@ -56,13 +56,7 @@ enum Stop {
 }
 
 impl Live {
-    pub(crate) fn new(
-        app: App,
-        user: String,
-        body: Bytes,
-        fold: Fold,
-        slot: Slot,
-    ) -> Self {
+    pub(crate) fn new(app: App, user: String, body: Bytes, fold: Fold, slot: Slot) -> Self {
         let path = fold.mode().run_path();
         let opening = app
             .transport()

@@ -42,7 +42,7 @@ impl App {
             kind: format!("multipart/form-data; boundary={boundary}"),
             body: Pieces::from([head.into(), file.bytes, tail.into()]),
         };
-        let _slot = self.enter().await?;
+        let _slot = self.brief_slot().await?;
         let reply = self.transport().send(self.key(), PATH, content).await?;
         let uploaded: Uploaded = reply.json()?;
         if uploaded.id.is_empty() {

@@ -95,8 +95,6 @@ impl Mcp {
         mcp._hearing = Some(AbortOnDropHandle::new(hearing));
         mcp
     }
-        }
-    }
 
     /// Ends the streams of those who only listen, for a server that stops. Calls go on.
     pub fn close(&self) {

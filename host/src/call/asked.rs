@@ -82,7 +82,10 @@ impl Inner {
             return Err(CallError::Unknown);
         }
         if Files::is_handle(&read.uri) {
-            let _slot = self.slot().map_err(CallError::Internal)?;
+            let _place = self
+                .place(&read.context)
+                .await?
+                .map_err(CallError::Internal)?;
             let reading = self.shared.files.read(&self.owner, &read.uri);
             return self
                 .until_over(&read.context.cancelled, reading)
@@ -220,16 +223,9 @@ impl Inner {
         files: &Arc<CallFiles>,
         journal: Option<Arc<Journal>>,
     ) -> Result<Result<Ready, String>, CallError> {
-        let waits = || context.progress.report(None, None, Some(WAITING.into()));
-        let place = self.calls.enter(Instant::now() + PATIENCE, waits);
-        let place = match self.until_over(&context.cancelled, place).await? {
+        let place = match self.place(&context).await? {
             Ok(place) => place,
-            Err(Full { retry_after }) => {
-                return Ok(Err(format!(
-                    "This app is busy: too many calls wait for it. Nothing was started; try again in {} s.",
-                    retry_after.as_secs()
-                )));
-            }
+            Err(busy) => return Ok(Err(busy)),
         };
         let guests = &self.shared.guests;
         let component = guests
@@ -252,13 +248,17 @@ impl Inner {
         }))
     }
 
-    fn slot(&self) -> Result<OwnedSemaphorePermit, String> {
-        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+    /// A place among the app's calls. The inner error is for the caller.
+    async fn place(&self, context: &Context) -> Result<Result<Place, String>, CallError> {
+        let waits = || context.progress.report(None, None, Some(WAITING.into()));
+        let place = self.calls.enter(Instant::now() + PATIENCE, waits);
+        let place = self.until_over(&context.cancelled, place).await?;
+        Ok(place.map_err(|Full { retry_after }| {
             format!(
-                "This app is at its limit of {} calls at one time. Try again in a few seconds.",
-                self.shared.calls_per_app
+                "This app is busy: too many calls wait for it. Nothing was started; try again in {} s.",
+                retry_after.as_secs()
             )
-        })
+        }))
     }
 
     fn files(&self) -> CallFiles {

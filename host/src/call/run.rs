@@ -202,10 +202,7 @@ impl Begun {
 
     /// Notes what came: for the journal, and for the person who waits. None where nothing more comes, or the run is lost
     /// and its call interrupted.
-    async fn note(
-        &mut self,
-        event: Result<Option<Event>, Error>,
-    ) -> Option<Result<Event, Error>> {
+    async fn note(&mut self, event: Result<Option<Event>, Error>) -> Option<Result<Event, Error>> {
         let event = event.transpose()?;
         if let Some(noted) = &mut self.noted {
             noted.name(&self.run).await;

@@ -121,8 +121,9 @@ pub(crate) async fn run(
     if !payload.conversation_id.is_empty() && !known && mode != Mode::AdvancedChat {
         return Err(unknown_conversation());
     }
-    let accepted = app.form.accept(payload.inputs).and_then(|mut inputs| {
-        for value in app.form.files(&mut inputs) {
+    let form = app.form();
+    let accepted = form.accept(payload.inputs).and_then(|mut inputs| {
+        for value in form.files(&mut inputs) {
             *value = files::judge(state, &user, value)?;
         }
         let whole = body["files"].as_array().into_iter().flatten();

@@ -3,8 +3,8 @@
 
 mod capacity;
 mod dead;
-mod follow;
 mod every;
+mod follow;
 mod leaving;
 mod network;
 mod reading;
