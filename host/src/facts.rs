@@ -24,6 +24,9 @@ pub struct Facts {
     /// The version that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dify_version: Option<String>,
+    /// Has a run been seen to wait for a person? Dify does not say so beforehand; a run that does teaches it.
+    #[serde(default)]
+    pub pauses: bool,
 }
 
 impl From<airlock_dify::Facts> for Facts {
@@ -35,6 +38,7 @@ impl From<airlock_dify::Facts> for Facts {
             tags: facts.tags,
             parameters: facts.parameters,
             dify_version: facts.dify_version,
+            pauses: false,
         }
     }
 }
@@ -72,7 +76,7 @@ impl Facts {
                 .iter()
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect(),
-            extra: "{}".into(),
+            extra: serde_json::json!({"pauses": self.pauses}).to_string(),
         }
     }
 }
@@ -91,7 +95,8 @@ pub fn described_by(guest: &Digest, app: &wit::App) -> String {
         app.mode,
         app.tags,
         app.parameters,
-        app.settings
+        app.settings,
+        app.extra
     ]);
     format!("{guest}+{}", Digest::of(told.to_string().as_bytes()))
 }

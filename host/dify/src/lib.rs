@@ -7,6 +7,7 @@
 //! * [`RunRequest`] and [`Run`]: one run, always streamed, folded into [`Event`]s that end with one [`Answer`].
 //! * [`Line`]: a few places and those who wait for one, which whoever shares something small may use.
 //! * [`Known`]: the names of a run, by which another process can follow it or stop it.
+//! * [`HumanForm`]: what a paused run asks a person, and the answer that takes it up again.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
@@ -20,10 +21,11 @@ mod event;
 mod facts;
 mod fold;
 mod follow;
+mod human_input;
 mod joined;
 mod key;
-mod line;
 mod known;
+mod line;
 mod live;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
@@ -46,9 +48,10 @@ pub use config::{BaseError, Config, parse_base};
 pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
+pub use human_input::{FormAction, FormReply, FormToken, HumanForm};
 pub use key::{AppKey, KeyError};
-pub use line::{Full, Line, Place};
 pub use known::{Known, Pause};
+pub use line::{Full, Line, Place};
 pub use mode::Mode;
 pub use request::RunRequest;
 pub use run::Run;

@@ -56,13 +56,7 @@ enum Stop {
 }
 
 impl Live {
-    pub(crate) fn new(
-        app: App,
-        user: String,
-        body: Bytes,
-        fold: Fold,
-        slot: Slot,
-    ) -> Self {
+    pub(crate) fn new(app: App, user: String, body: Bytes, fold: Fold, slot: Slot) -> Self {
         let path = fold.mode().run_path();
         let opening = app
             .transport()
@@ -107,6 +101,10 @@ impl Live {
 
     pub(crate) fn known(&self) -> Option<Known> {
         self.fold.known(&self.user)
+    }
+
+    pub(crate) fn put_slot(&mut self, slot: Slot) {
+        self.slot = Some(slot);
     }
 
     pub(crate) async fn take_slot(&mut self) {

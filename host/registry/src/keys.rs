@@ -42,6 +42,8 @@ pub enum Purpose {
     TaskIds,
     /// Sealing Dify's conversation ids, which clients hold as handles.
     Conversations,
+    /// Sealing what a run waits for, which clients hold as handles.
+    Pauses,
     /// Making Dify's `user` from the caller.
     Users,
     /// Authenticating compiled components, which are native code.
@@ -61,6 +63,7 @@ impl Purpose {
             Self::Tasks => "airlock/1/tasks",
             Self::TaskIds => "airlock/1/task-ids",
             Self::Conversations => "airlock/1/conversations",
+            Self::Pauses => "airlock/1/pauses",
             Self::Users => "airlock/1/users",
             Self::CodeCache => "airlock/1/code-cache",
         }

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::WAITING;
 use super::journal::Journal;
-use super::run::NewRun;
+use super::pauses;
+use super::run::{NewRun, Wanted};
 use super::service::Inner;
 use super::translate;
 
@@ -64,13 +65,16 @@ impl CallBackend {
         }
     }
 
-    fn new_run(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
+    fn new_run(
+        &self,
+        wanted: impl FnOnce() -> Result<Wanted, wit::Error>,
+    ) -> Result<NewRun, wit::Error> {
         if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
             return Err(wit::Error::Failed(format!(
                 "one call may run its app {RUNS} times, and has"
             )));
         }
-        let request = self.request(request)?;
+        let wanted = wanted()?;
         let Some(app) = self.service.dify.clone() else {
             tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");
             return Err(translate::no_dify());
@@ -86,14 +90,14 @@ impl CallBackend {
         Ok(NewRun {
             service: Arc::clone(&self.service),
             app: app.on_wait(move || waits(WAITING.into())),
-            request,
+            wanted,
             journal: self.journal.clone(),
             cancelled: self.cancelled.clone(),
             report: Box::new(report),
         })
     }
 
-    fn request(&self, request: wit::Request) -> Result<RunRequest, wit::Error> {
+    fn request(&self, request: wit::Request) -> Result<Wanted, wit::Error> {
         let service = &self.service;
         let inputs: Map<String, Value> =
             serde_json::from_str(&request.inputs).map_err(|error| {
@@ -118,7 +122,7 @@ impl CallBackend {
                 },
             )?),
         };
-        Ok(RunRequest {
+        Ok(Wanted::New(RunRequest {
             mode: service.mode.clone(),
             form: Arc::clone(&service.form),
             inputs,
@@ -126,18 +130,26 @@ impl CallBackend {
             conversation,
             user: service.shared.identities.user(&service.record),
             files: Vec::new(),
-        })
+        }))
     }
 }
 
 impl Backend for CallBackend {
     fn run(&self, request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
-        Box::pin(async move { self.new_run(request)?.to_its_end().await })
+        Box::pin(async move { self.new_run(|| self.request(request))?.to_its_end().await })
     }
 
     fn start(&self, request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            let run = self.new_run(request)?.start().await?;
+            let run = self.new_run(|| self.request(request))?.start().await?;
+            Ok(Box::new(run) as Box<dyn Run>)
+        })
+    }
+
+    fn resume(&self, reply: wit::Reply) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
+        Box::pin(async move {
+            let answered = || pauses::open(&reply, &self.service).map(Wanted::Answered);
+            let run = self.new_run(answered)?.start().await?;
             Ok(Box::new(run) as Box<dyn Run>)
         })
     }

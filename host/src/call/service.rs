@@ -65,6 +65,8 @@ pub(super) struct Inner {
     pub(super) app: Arc<wit::App>,
     pub(super) mode: Mode,
     pub(super) form: Arc<Form>,
+    /// Has it been seen to wait for a person?
+    pub(super) pauses: bool,
     pub(super) dify: Option<airlock_dify::App>,
     pub(super) published: Published,
     pub(super) offered: Catalogue,
@@ -115,6 +117,7 @@ impl Service {
             app: Arc::new(facts.app(&record.settings)),
             mode: Mode::from(facts.mode.as_str()),
             form: Arc::new(Form::parse(&facts.parameters)),
+            pauses: facts.pauses,
             dify,
             tools: published.list().map_err(|error| unserved(&error))?,
             catalog: catalog.map_err(|error| unserved(&error))?,

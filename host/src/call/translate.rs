@@ -1,9 +1,10 @@
 //! From Dify's words to the contract's, and from Dify's events to words for the person who waits.
 
-use airlock_dify::{Answer, Error, Event, Node};
+use airlock_dify::{Answer, Error, Event, Node, Status};
 use airlock_sandbox::wit;
 use serde_json::{Map, Value, json};
 
+use super::pauses;
 use super::service::Inner;
 
 /// Turns events into progress messages.
@@ -94,9 +95,13 @@ fn wit_node(node: Node) -> wit::Node {
     }
 }
 
-/// The end of a run, for a guest: a conversation becomes a handle, and files lose their addresses.
-pub(super) fn answer(answer: Answer, service: &Inner) -> wit::Answer {
-    let mut extra = answer.extra;
+/// The end of a run, for a guest: a conversation becomes a handle, so does what a paused run waits for, and files lose their
+/// addresses.
+pub(super) fn answer(mut answer: Answer, service: &Inner) -> wit::Answer {
+    let mut extra = std::mem::take(&mut answer.extra);
+    if answer.status == Status::Paused {
+        extra.insert("pauses".into(), pauses::of(&answer, service));
+    }
     if answer.truncated {
         extra.insert("truncated".into(), true.into());
     }
@@ -153,7 +158,11 @@ fn is_file(object: &Map<String, Value>) -> bool {
 /// Dify's failure, in the caller's words.
 pub(super) fn error(error: &Error) -> wit::Error {
     match error {
-        Error::InvalidInputs(_) | Error::MissingQuery => {
+        Error::InvalidInputs(_) | Error::MissingQuery | Error::UnknownAction { .. } => {
+            wit::Error::InvalidArguments(error.caller())
+        }
+        // The person who filled it in can correct it.
+        Error::InvalidParam { code, .. } if code == "invalid_form_data" => {
             wit::Error::InvalidArguments(error.caller())
         }
         other => wit::Error::Dify(wit::DifyError {

@@ -177,11 +177,12 @@ impl Operations {
         let dify = self.dify.as_ref().ok_or(OpError::NoDify)?;
         let key: AppKey = self.registry.app_key(&app.id)?.expose().parse()?;
         let facts = dify.app(key).facts().await;
-        let facts: Facts = facts
+        let mut facts: Facts = facts
             .map_err(|error| OpError::Dify(error.operator()))?
             .into();
-        let by = described_by(&guests::digest(app.guest), &facts.app(&app.settings));
-        self.describe_again(app, &facts, by).await?;
+        // Dify does not say this; a run did.
+        facts.pauses = Facts::of(app).is_ok_and(|before| before.pauses);
+        describe_again(&self.registry, &self.guests, app, &facts).await?;
         let app = self.find(app.id.as_str())?;
         self.one(&app, None)
     }
@@ -224,25 +225,10 @@ impl Operations {
             if by == app.described_by {
                 continue;
             }
-            if let Err(error) = self.describe_again(app, &facts, by).await {
+            if let Err(error) = describe_again(&self.registry, &self.guests, app, &facts).await {
                 tracing::warn!(app = %app.slug, %error, "this app keeps its old description");
             }
         }
-    }
-
-    async fn describe_again(
-        &self,
-        app: &AppRecord,
-        facts: &Facts,
-        by: String,
-    ) -> Result<(), OpError> {
-        let component = self.guests.component(&self.registry, app.guest).await?;
-        let manifest = guests::describe(&component, facts.app(&app.settings)).await?;
-        Published::new(&manifest, &app.overlay)?.list()?;
-        self.registry
-            .set_facts(app, facts.stored(), described(&manifest, by))
-            .await?;
-        Ok(())
     }
 
     fn forget_unused(&self) {
@@ -260,4 +246,24 @@ fn described(manifest: &crate::publish::Manifest, by: String) -> Described {
         manifest: serde_json::to_value(manifest).expect("a manifest is plain data"),
         by,
     }
+}
+
+/// Has an app's guest describe it from these facts, and stores both.
+///
+/// # Errors
+/// [`OpError`]; the app keeps what it has then.
+pub(crate) async fn describe_again(
+    registry: &Registry,
+    guests: &Guests,
+    app: &AppRecord,
+    facts: &Facts,
+) -> Result<(), OpError> {
+    let told = facts.app(&app.settings);
+    let by = described_by(&guests::digest(app.guest), &told);
+    let component = guests.component(registry, app.guest).await?;
+    let manifest = guests::describe(&component, told).await?;
+    Published::new(&manifest, &app.overlay)?.list()?;
+    let described = described(&manifest, by);
+    registry.set_facts(app, facts.stored(), described).await?;
+    Ok(())
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::answer::{self, Answer, Refusal};
 use crate::behaviour::Behaviour;
 use crate::calls::{self, Door};
+use crate::review;
 use crate::seen::{Request, Stop};
 use crate::state::{App, State};
 
@@ -28,6 +29,7 @@ enum Endpoint<'a> {
     Stop(Door, &'a str),
     RunDetail(&'a str),
     Events(&'a str),
+    Form(&'a str),
 }
 
 impl<'a> Endpoint<'a> {
@@ -45,6 +47,7 @@ impl<'a> Endpoint<'a> {
             ["completion-messages", task, "stop"] => Some(Self::Stop(Door::Completion, task)),
             ["workflows", "tasks", task, "stop"] => Some(Self::Stop(Door::Workflow, task)),
             ["workflows", "run", id] => Some(Self::RunDetail(id)),
+            ["form", "human_input", token] => Some(Self::Form(token)),
             ["workflow", id, "events"] => Some(Self::Events(id)),
             _ => None,
         }
@@ -58,7 +61,7 @@ impl<'a> Endpoint<'a> {
             | Self::Site
             | Self::RunDetail(_)
             | Self::Events(_) => Method::GET,
-            Self::Run(_) | Self::Stop(..) => Method::POST,
+            Self::Run(_) | Self::Stop(..) | Self::Form(_) => Method::POST,
         }
     }
 }
@@ -183,6 +186,11 @@ async fn serve(
         Endpoint::Events(id) => {
             let query = asked.head.uri.query().unwrap_or_default();
             calls::follow(state, app, id, query)
+        }
+        Endpoint::Form(token) => {
+            let body = asked.json()?;
+            calls::user(body)?;
+            review::submit(state, app.sample, token, body)
         }
         Endpoint::RunDetail(id) => match state.run_detail(id, app.sample) {
             Some(detail) => ok(&detail),

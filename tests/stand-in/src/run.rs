@@ -71,10 +71,14 @@ pub(crate) struct Run {
     pub(crate) nodes: u32,
     /// Nodes that failed or took a fail-branch.
     pub(crate) exceptions: u32,
-    out: Option<mpsc::Sender<Bytes>>,
+    /// What people have answered so far.
+    pub(crate) reviews: Vec<Value>,
+    /// Has it gone on after a pause? What a chatflow says then is in no event.
+    pub(crate) resumed: bool,
+    pub(crate) out: Option<mpsc::Sender<Bytes>>,
     /// For those who follow the run of a flow.
     pub(crate) live: Option<broadcast::Sender<Bytes>>,
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     next_ping: Instant,
 }
 
@@ -102,6 +106,8 @@ impl Run {
             pieces: 0,
             nodes: 0,
             exceptions: 0,
+            reviews: Vec::new(),
+            resumed: false,
             out,
             live: None,
             next_ping: began + state.options.ping_every,
@@ -178,6 +184,9 @@ impl Run {
     pub(crate) async fn delta(&mut self, kind: Text, text: &str, selector: &Value) {
         self.answer += text;
         self.pieces += 1;
+        if self.resumed {
+            return;
+        }
         let id = self.message_id.clone();
         match kind {
             Text::Message => {

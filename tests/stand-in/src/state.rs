@@ -13,6 +13,7 @@ use crate::behaviour::Behaviour;
 use crate::form::Form;
 use crate::ids;
 use crate::options::Options;
+use crate::review;
 use crate::seen::{Counted, Recorder};
 use crate::stream;
 
@@ -29,6 +30,7 @@ pub(crate) struct State {
     tasks: Mutex<HashMap<String, Task>>,
     conversations: Mutex<Shelf<Conversation>>,
     runs: Mutex<Shelf<Kept>>,
+    forms: Mutex<Shelf<review::Form>>,
 }
 
 /// One app as it is served.
@@ -81,6 +83,7 @@ impl State {
             tasks: Mutex::default(),
             conversations: Mutex::default(),
             runs: Mutex::default(),
+            forms: Mutex::default(),
         }
     }
 
@@ -182,6 +185,25 @@ impl State {
             kept.detail = detail;
             kept.live = None;
         }
+    }
+
+    /// Notes what run detail shows of a run that goes on, or will.
+    pub(crate) fn note_run(&self, id: &str, detail: Value) {
+        if let Some(kept) = locked(&self.runs).items.get_mut(id) {
+            kept.detail = detail;
+        }
+    }
+
+    pub(crate) fn put_form(&self, token: String, form: review::Form) {
+        locked(&self.forms).put(token, form);
+    }
+
+    pub(crate) fn with_form<T>(
+        &self,
+        token: &str,
+        look: impl FnOnce(Option<&mut review::Form>) -> T,
+    ) -> T {
+        look(locked(&self.forms).items.get_mut(token))
     }
 
     pub(crate) fn run_detail(&self, id: &str, app: SampleApp) -> Option<Value> {

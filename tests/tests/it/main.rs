@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod conformance;
 mod dify;
+mod human;
 mod isolation;
 mod offers;
 mod refusals;

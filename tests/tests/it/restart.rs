@@ -283,7 +283,11 @@ async fn a_call_of_two_runs_is_given_back_both() {
     let arguments = json!({"left": "bees", "right": "wasps", "points": 1});
     let task = served.begin("compare", arguments).await;
     served.noted(2).await;
-    assert_eq!(served.desk.dify.seen().running, 1, "the second is under way");
+    assert_eq!(
+        served.desk.dify.seen().running,
+        1,
+        "the second is under way"
+    );
     let served = served.killed().await;
     let text = served.text(&task).await;
     assert!(text.contains("bees") && text.contains("wasps"), "{text}");

@@ -4,6 +4,7 @@
 mod capacity;
 mod dead;
 mod follow;
+mod human_input;
 mod leaving;
 mod network;
 mod reading;

@@ -110,6 +110,7 @@ fn every_purpose_has_a_key_of_its_own() {
         Purpose::Tasks,
         Purpose::TaskIds,
         Purpose::Conversations,
+        Purpose::Pauses,
         Purpose::Users,
         Purpose::CodeCache,
     ];

@@ -69,7 +69,9 @@ async fn a_run_goes_on_without_its_reader_and_its_rest_is_streamed_to_one_who_fo
 async fn one_who_comes_late_hears_how_it_ended() {
     let dify = StandIn::start(Options::instant()).await.unwrap();
     let run = left(&dify, SampleApp::WeeklyReport).await;
-    dify.wait_until(|seen| seen.running == 0, SOON).await.unwrap();
+    dify.wait_until(|seen| seen.running == 0, SOON)
+        .await
+        .unwrap();
     let mut rest = events(&dify, SampleApp::WeeklyReport, &run, "u1").await;
     assert_eq!(rest.chunk().await.as_deref(), Some("event: ping\n\n"));
     let end = rest.event().await.unwrap();
@@ -91,7 +93,9 @@ async fn a_paused_run_says_nothing_to_one_who_follows() {
     let body = json!({"inputs": {"title": "W", "audience": "team"}, "response_mode": "streaming", "user": "u1"});
     let mut run = post(&dify, SampleApp::WeeklyReport, "/v1/workflows/run", &body).await;
     let started = run.event().await.unwrap();
-    dify.wait_until(|seen| seen.running == 0, SOON).await.unwrap();
+    dify.wait_until(|seen| seen.running == 0, SOON)
+        .await
+        .unwrap();
     let mut rest = events(&dify, SampleApp::WeeklyReport, &started, "u1").await;
     for _ in 0..3 {
         assert_eq!(rest.chunk().await.as_deref(), Some("event: ping\n\n"));
