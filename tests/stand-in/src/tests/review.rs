@@ -32,7 +32,7 @@ fn answer(action: &str, inputs: Value) -> Value {
 async fn an_answered_run_is_told_to_one_who_followed_before_and_says_its_text_in_the_outputs() {
     let dify = StandIn::start(Options::instant()).await.unwrap();
     let (run, form) = waiting(&dify, Duration::from_secs(60)).await;
-    assert_eq!(dify.seen().runs, 0, "what waits cannot be stopped");
+    assert_eq!(dify.seen().running, 0, "what waits cannot be stopped");
     let rest = get(&dify, APP, &format!("/v1/workflow/{run}/events?user=u1")).await;
     let good = answer("approve", json!({"note": "n", "level": "low"}));
     assert_eq!(post(&dify, APP, &form, &good).await.status, 200);
@@ -72,7 +72,7 @@ async fn a_form_refuses_as_recorded() {
     let refused = async |app: SampleApp, path: &str, body: Value| {
         let reply = post(&dify, app, path, &body).await;
         (
-            reply.status,
+            reply.status.as_u16(),
             reply.json().await["code"]
                 .as_str()
                 .unwrap_or_default()
