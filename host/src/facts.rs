@@ -24,6 +24,9 @@ pub struct Facts {
     /// The version that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dify_version: Option<String>,
+    /// Has a run been seen to wait for a person? Dify does not say so beforehand; a run that does teaches it.
+    #[serde(default)]
+    pub pauses: bool,
 }
 
 impl From<airlock_dify::Facts> for Facts {
@@ -35,6 +38,7 @@ impl From<airlock_dify::Facts> for Facts {
             tags: facts.tags,
             parameters: facts.parameters,
             dify_version: facts.dify_version,
+            pauses: false,
         }
     }
 }
@@ -46,6 +50,15 @@ impl Facts {
     /// When they are not in this shape: an older or newer Airlock wrote them, and they have to be asked for again.
     pub fn of(app: &AppRecord) -> Result<Self, serde_json::Error> {
         Self::deserialize(&app.facts)
+    }
+
+    /// The same, with what Dify does not say and a run of `app` has taught.
+    #[must_use]
+    pub fn still(self, app: &AppRecord) -> Self {
+        Self {
+            pauses: Self::of(app).is_ok_and(|before| before.pauses),
+            ..self
+        }
     }
 
     /// For the registry.
@@ -72,7 +85,7 @@ impl Facts {
                 .iter()
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect(),
-            extra: "{}".into(),
+            extra: serde_json::json!({"pauses": self.pauses}).to_string(),
         }
     }
 }
@@ -91,7 +104,8 @@ pub fn described_by(guest: &Digest, app: &wit::App) -> String {
         app.mode,
         app.tags,
         app.parameters,
-        app.settings
+        app.settings,
+        app.extra
     ]);
     format!("{guest}+{}", Digest::of(told.to_string().as_bytes()))
 }

@@ -158,6 +158,10 @@ impl Backend for AtOnce {
         Box::pin(ready(Ok(Box::new(AtOnce) as Box<dyn Run>)))
     }
 
+    fn resume(&self, _reply: wit::Reply) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
+        Box::pin(ready(Ok(Box::new(AtOnce) as Box<dyn Run>)))
+    }
+
     fn who(&self) -> wit::Caller {
         wit::Caller {
             name: String::new(),

@@ -1,6 +1,6 @@
 use airlock_guest::dify::Answer;
 use airlock_guest::form::FILE_MARKER;
-use airlock_guest::{CallResult, Map, Mode, Value};
+use airlock_guest::{CallResult, Mode, Value};
 
 /// What the caller gets for an answer of the app: its words, then its files.
 pub(crate) fn result(mode: &Mode, mut answer: Answer) -> CallResult {
@@ -13,36 +13,43 @@ pub(crate) fn result(mode: &Mode, mut answer: Answer) -> CallResult {
     for file in answer.files {
         result = result.and(file);
     }
-    result = match answer.status.as_str() {
-        // Dify's own MCP server answers `{}` here, as a success; a caller then takes the run for done.
-        "paused" => {
-            let asked = asked(&answer.extra);
-            CallResult {
-                is_error: true,
-                ..result.and(asked)
-            }
-        }
-        _ if result.content.is_empty() => result.and("The app finished without an answer."),
-        _ => result,
-    };
+    if result.content.is_empty() {
+        result = result.and("The app finished without an answer.");
+    }
     if answer.extra.get("truncated") == Some(&Value::Bool(true)) {
         result = result
             .and("Note: this answer was longer than this server passes on; its rest is left out.");
     }
     match answer.status.as_str() {
-        "succeeded" | "paused" => {}
+        "succeeded" => {}
         "partial-succeeded" => {
             result = result.and("Note: a step of this app failed, and the branch for that case answered in its place.");
         }
         other => result = result.and(format!("Note: Dify reports this run as `{other}`.")),
     }
-    if *mode == Mode::Workflow && !result.is_error {
+    if *mode == Mode::Workflow {
         result = result.structured(answer.outputs);
     }
-    if let Some(usage) = answer.usage {
+    told(result, answer.usage, answer.conversation)
+}
+
+/// The same for a run that waits: what it said so far, and why it has not ended.
+pub(crate) fn unfinished(answer: Answer, waits: CallResult) -> CallResult {
+    let mut result = waits;
+    if !answer.text.is_empty() {
+        result.content.insert(0, answer.text.into());
+    }
+    for file in answer.files {
+        result = result.and(file);
+    }
+    told(result, answer.usage, answer.conversation)
+}
+
+fn told(mut result: CallResult, usage: Option<Value>, conversation: Option<String>) -> CallResult {
+    if let Some(usage) = usage {
         result = result.meta("airlock/usage", usage);
     }
-    if let Some(handle) = answer.conversation {
+    if let Some(handle) = conversation {
         // Clients hand `_meta` to programs and the text to the model: whoever goes on needs the handle.
         result = result
             .and(format!("(To go on with this conversation, call again with `conversation` set to `{handle}`.)"))
@@ -74,44 +81,4 @@ fn without_references(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(without_references),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-/// Whom the app waits for. The form's token stays out: whoever has it can answer in that person's place.
-fn asked(extra: &Map<String, Value>) -> String {
-    let reasons = extra.get("reasons").and_then(Value::as_array);
-    let questions: Vec<String> = reasons.into_iter().flatten().map(question).collect();
-    let mut words =
-        "The app waits for a person to answer in Dify, and this call cannot wait for that."
-            .to_owned();
-    for question in questions.iter().filter(|question| !question.is_empty()) {
-        words.push_str("\n- ");
-        words.push_str(question);
-    }
-    words
-}
-
-fn question(reason: &Value) -> String {
-    let title = reason["node_title"].as_str().unwrap_or_default();
-    let content = without_fields(reason["form_content"].as_str().unwrap_or_default());
-    let actions = reason["actions"].as_array().into_iter().flatten();
-    let actions: Vec<&str> = actions
-        .filter_map(|action| action["title"].as_str())
-        .collect();
-    let mut parts = vec![title, content.as_str()];
-    parts.retain(|part| !part.is_empty());
-    let question = parts.join(": ");
-    if actions.is_empty() {
-        question
-    } else {
-        format!("{question} ({})", actions.join(" / "))
-    }
-}
-
-/// A form's text without the places where its inputs stand (`{{#$output.note#}}`), which mean nothing in a sentence.
-fn without_fields(content: &str) -> String {
-    let mut parts = content.split("{{#");
-    let first = parts.next().unwrap_or_default();
-    let rest = parts.map(|part| part.split_once("#}}").map_or(part, |(_, rest)| rest));
-    let words: String = std::iter::once(first).chain(rest).collect();
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,7 @@
 use airlock_guest::{Annotations, App, Manifest, Mode, Tool};
 
 use crate::arguments::Layout;
-use crate::name;
+use crate::{name, pause};
 
 /// The most inputs that a description made from nothing else names.
 const NAMED: usize = 8;
@@ -12,7 +12,11 @@ pub(crate) fn manifest(app: &App) -> Manifest {
         .input(Layout::of(app).schema())
         .annotations(annotations(&app.mode))
         .task();
-    let manifest = Manifest::new().tool(tool);
+    let mut manifest = Manifest::new().tool(tool);
+    // One tool more for each app would be noise: most never ask anybody.
+    if app.pauses() {
+        manifest = manifest.tool(pause::tool(app));
+    }
     match instructions(app) {
         Some(words) => manifest.instructions(words),
         None => manifest,
@@ -81,7 +85,7 @@ fn instructions(app: &App) -> Option<String> {
 
 /// Nobody can tell from outside what an app does: a workflow may send mail. So it is said to reach the world and to
 /// change things, and only the two modes that do nothing but generate text are said to destroy nothing.
-fn annotations(mode: &Mode) -> Annotations {
+pub(crate) fn annotations(mode: &Mode) -> Annotations {
     let hints = Annotations::new()
         .read_only(false)
         .idempotent(false)

@@ -1,7 +1,8 @@
 //! The guest that serves any Dify app from its parameters alone.
 //!
 //! One tool per app. `name` makes its name, `describe` the words around it, `arguments` turns the app's form into the
-//! tool's arguments and a call's arguments into Dify's inputs, and `answer` shapes what comes back. Besides, `prompts`
+//! tool's arguments and a call's arguments into Dify's inputs, and `answer` shapes what comes back. `pause` is for apps that ask
+//! a person on the way: a second tool then takes the answers of those whom the client cannot ask. Besides, `prompts`
 //! offers people something to begin with and finishes what they type, and `about` has the app's facts to read.
 
 use airlock_guest::{
@@ -15,6 +16,7 @@ mod answer;
 mod arguments;
 mod describe;
 mod name;
+mod pause;
 mod prompts;
 #[cfg(test)]
 mod tests;
@@ -33,12 +35,22 @@ impl Guest for AnyApp {
     }
 
     fn call(app: &App, request: CallRequest) -> Result<Outcome, Error> {
+        let takes_answers = name::published(&request, name::of_answers(app));
+        match request.answers.as_ref() {
+            Some(answers) if !answers.state.is_empty() => {
+                return pause::answered(app, &takes_answers, answers);
+            }
+            _ => {}
+        }
+        if request.tool == name::of_answers(app) {
+            return pause::answer(app, &takes_answers, &request);
+        }
         if request.tool != name::of(app) {
             return Err(Error::UnknownTool(request.tool));
         }
         // A run that fails is Dify's error as it came: the host has the words for each client.
         let answer = dify::run_app(&Layout::of(app).request(request)?)?;
-        Ok(answer::result(&app.mode, answer).into())
+        Ok(pause::outcome(app, &takes_answers, answer))
     }
 }
 

@@ -1,4 +1,4 @@
-use airlock_guest::App;
+use airlock_guest::{App, CallRequest};
 
 /// What MCP clients hand on to their models at most.
 const LONGEST: usize = 64;
@@ -19,6 +19,23 @@ pub(crate) fn of(app: &App) -> String {
         return slug(&format!("dify_{}", app.mode.as_str().replace('-', "_")));
     }
     name
+}
+
+/// The name of the tool that takes a person's answers.
+pub(crate) fn of_answers(app: &App) -> String {
+    const ANSWER: &str = "_answer";
+    let mut name = of(app);
+    name.truncate(LONGEST - ANSWER.len());
+    name + ANSWER
+}
+
+/// What clients know one of the guest's tools by: the operator may have renamed it.
+pub(crate) fn published(request: &CallRequest, tool: String) -> String {
+    let published = request
+        .extra
+        .get("tools")
+        .and_then(|tools| tools[&tool].as_str());
+    published.map_or(tool, str::to_owned)
 }
 
 /// Words in lower case, joined by `_`.

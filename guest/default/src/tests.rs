@@ -7,7 +7,9 @@ use airlock_guest::{
 
 use crate::AnyApp;
 
-fn app(name: &str, mode: Mode, form: Value) -> App {
+mod pause;
+
+pub(super) fn app(name: &str, mode: Mode, form: Value) -> App {
     let mut app = App::new(name, mode);
     app.parameters = json!({ "user_input_form": form });
     app
@@ -25,14 +27,14 @@ fn schema(app: &App) -> Value {
     tool(app).input.into()
 }
 
-fn complete(outcome: Result<Outcome, Error>) -> CallResult {
+pub(super) fn complete(outcome: Result<Outcome, Error>) -> CallResult {
     match outcome {
         Ok(Outcome::Complete(result)) => result,
         other => panic!("the call completes, not {other:?}"),
     }
 }
 
-fn texts(result: &CallResult) -> Vec<&str> {
+pub(super) fn texts(result: &CallResult) -> Vec<&str> {
     result
         .content
         .iter()
@@ -222,26 +224,6 @@ fn a_partial_success_is_a_success_that_says_so() {
     });
     assert!(!result.is_error);
     assert!(texts(&result)[1].contains("a step of this app failed"));
-}
-
-#[test]
-fn a_paused_run_is_a_failure_that_says_who_is_asked_and_keeps_the_token() {
-    let reasons = json!([{ "TYPE": "human_input_required", "form_content": "Approve **the plan**?\n\n{{#$output.note#}}",
-        "actions": [{ "id": "approve", "title": "Approve" }, { "id": "reject", "title": "Reject" }],
-        "node_title": "Review", "form_token": "JkMTfmj5v3HVIBqnrLoSYa" }]);
-    let mut answer = Answer {
-        status: "paused".to_owned(),
-        ..Answer::default()
-    };
-    answer.extra.insert("reasons".to_owned(), reasons);
-    let result = workflow(answer);
-    assert!(result.is_error && result.structured.is_none());
-    let words = texts(&result)[0];
-    assert!(
-        words.ends_with("\n- Review: Approve **the plan**? (Approve / Reject)"),
-        "{words}"
-    );
-    assert!(!words.contains("JkMTfmj5"));
 }
 
 #[test]

@@ -80,6 +80,36 @@ impl Field {
             default,
         })
     }
+
+    /// One input of a form that a paused run puts before a person.
+    pub(crate) fn of_pause(item: &Value) -> Option<Field> {
+        let body = item.as_object()?;
+        let variable = text(body, "output_variable_name")?;
+        let kind = match (
+            body.get("type").and_then(Value::as_str)?,
+            &item["option_source"],
+        ) {
+            ("select", Value::Object(source)) => match words(source, "value") {
+                // Options that come from a variable are not always told.
+                options if options.is_empty() => Kind::Text { max_length: None },
+                options => Kind::Select { options },
+            },
+            ("file-list", _) => Kind::FileList {
+                files: Files::parse(body),
+                max_items: body.get("number_limits").and_then(Value::as_u64),
+            },
+            (word, _) => Kind::parse(word, body),
+        };
+        Some(Field {
+            label: variable.clone(),
+            hint: None,
+            required: false,
+            hidden: false,
+            default: kind.default(&item["default"]["value"]),
+            variable,
+            kind,
+        })
+    }
 }
 
 impl Kind {

@@ -16,16 +16,14 @@ impl Form {
     /// app without a form (a workflow started by a trigger) has no fields. One unknown variable must not take down the rest.
     #[must_use]
     pub fn parse(parameters: &Value) -> Form {
+        let items = parameters["user_input_form"].as_array();
+        Form::of(items.into_iter().flatten().filter_map(Field::parse))
+    }
+
+    /// Dify looks values up by name, so a second field of the same name has no value of its own.
+    pub(crate) fn of(all: impl Iterator<Item = Field>) -> Form {
         let mut fields: Vec<Field> = Vec::new();
-        for item in parameters["user_input_form"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
-            let Some(field) = Field::parse(item) else {
-                continue;
-            };
-            // Dify looks values up by name, so a second field of the same name has no value of its own.
+        for field in all {
             if !fields.iter().any(|known| known.variable == field.variable) {
                 fields.push(field);
             }

@@ -424,3 +424,92 @@ fn a_long_list_of_names_is_cut_in_a_sentence() {
         refusal(&one("select", &json!({ "options": options })), json!("x")).expect("no option");
     assert!(sentence.ends_with("`19` and 10 more"), "{sentence}");
 }
+
+/// The inputs of a recorded pause (`human4-streaming`).
+fn of_pause() -> Form {
+    let image = json!({ "allowed_file_types": ["image"], "allowed_file_upload_methods": ["local_file", "remote_url"] });
+    let file = |kind: &str, name: &str| {
+        let mut body = image.clone();
+        body["type"] = json!(kind);
+        body["output_variable_name"] = json!(name);
+        body
+    };
+    let mut more = file("file-list", "more");
+    more["number_limits"] = json!(2);
+    Form::of_pause(&json!([
+        { "output_variable_name": "note", "type": "paragraph", "default": { "type": "constant", "value": "the plan" } },
+        { "output_variable_name": "level", "type": "select", "option_source": { "type": "constant", "value": ["low", "high"] } },
+        file("file", "proof"),
+        more,
+        { "output_variable_name": "free", "type": "select", "option_source": { "type": "variable", "value": [] } },
+        { "type": "paragraph" },
+    ]))
+}
+
+#[test]
+fn the_form_of_a_pause_has_its_own_words_for_the_same_kinds() {
+    let form = of_pause();
+    let names: Vec<&str> = form
+        .fields
+        .iter()
+        .map(|field| field.variable.as_str())
+        .collect();
+    assert_eq!(names, ["note", "level", "proof", "more", "free"]);
+    assert_eq!(form.fields[0].default, Some(json!("the plan")));
+    assert_eq!(
+        form.fields[1].kind,
+        Kind::Select {
+            options: vec!["low".to_owned(), "high".to_owned()]
+        }
+    );
+    assert!(matches!(
+        form.fields[3].kind,
+        Kind::FileList {
+            max_items: Some(2),
+            ..
+        }
+    ));
+    assert_eq!(form.fields[4].kind, Kind::Text { max_length: None });
+    assert!(Form::of_pause(&json!(null)).fields.is_empty());
+}
+
+#[test]
+fn a_person_s_answer_has_every_field_and_may_have_an_empty_text() {
+    let form = of_pause();
+    let url = "https://example.com/a.png";
+    let given = json!({ "note": "", "level": "low", "proof": url, "more": [], "free": "x" });
+    let inputs = form.answer(object(given)).expect("all are there");
+    assert_eq!(
+        (&inputs["note"], &inputs["proof"]["type"]),
+        (&json!(""), &json!("image"))
+    );
+    let given =
+        json!({ "note": null, "level": "middle", "proof": "", "more": [url, url, url], "odd": 1 });
+    let faults = form.answer(object(given)).expect_err("nothing fits");
+    let faults: Vec<(&str, &Rule)> = faults
+        .iter()
+        .map(|fault| (fault.variable.as_str(), &fault.rule))
+        .collect();
+    let missing = [
+        ("note", &Rule::Missing),
+        ("proof", &Rule::Missing),
+        ("free", &Rule::Missing),
+    ];
+    assert_eq!(faults[..3], missing);
+    assert_eq!(
+        faults[3],
+        (
+            "level",
+            &Rule::NotAnOption(vec!["low".to_owned(), "high".to_owned()])
+        )
+    );
+    assert_eq!(faults[4], ("more", &Rule::TooMany { most: 2, got: 3 }));
+    assert!(matches!(faults[5], ("odd", Rule::Unknown(_))));
+    let given = json!({ "note": "n", "level": "low", "proof": "x", "more": [] });
+    let faults = form.answer(object(given)).expect_err("no address");
+    assert_eq!(
+        faults.len(),
+        2,
+        "the address and what is missing: {faults:?}"
+    );
+}

@@ -56,6 +56,12 @@ impl App {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Has a run of the app been seen to wait for a person? Dify says so only when it happens.
+    #[must_use]
+    pub fn pauses(&self) -> bool {
+        self.extra.get("pauses") == Some(&Value::Bool(true))
+    }
+
     /// What the app says before anybody asks; none where its author wrote nothing.
     #[must_use]
     pub fn opening_statement(&self) -> Option<&str> {

@@ -1,7 +1,8 @@
 //! The Dify app behind this guest. The host adds the address, the key and the user, checks the inputs against the app's
 //! form, streams, and stops the run when the call ends early.
 
-use serde_json::{Map, Value};
+use airlock_form::Form;
+use serde_json::{Map, Value, json};
 
 use crate::{Error, FileRef, host};
 
@@ -21,6 +22,18 @@ pub fn run_app(request: &Request) -> Result<Answer, Error> {
 pub fn start(request: &Request) -> Result<Run, Error> {
     Ok(Run {
         run: host::start(request)?,
+        over: false,
+    })
+}
+
+/// Answers for a person, and goes on with the run that waited: what it says from now on, and its end.
+///
+/// # Errors
+/// [`Error::InvalidArguments`] where the reply does not fit its [`Pause`]: nothing has changed then, and another reply may
+/// follow. [`Error::Dify`] where somebody has answered before, or nobody can any more.
+pub fn resume(reply: &Reply) -> Result<Run, Error> {
+    Ok(Run {
+        run: host::resume(reply)?,
         over: false,
     })
 }
@@ -135,7 +148,83 @@ pub struct Answer {
     pub usage: Option<Value>,
     /// A handle with which the conversation goes on.
     pub conversation: Option<String>,
-    /// More of what Dify said: `retriever_resources`, `reasons` of a pause.
+    /// More of what Dify said: `retriever_resources`, and `pauses`, for which there is [`Answer::pauses`].
+    pub extra: Map<String, Value>,
+}
+
+/// What a paused run waits for: a form, put before a person.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pause {
+    /// For a [`Reply`]. None where nobody can answer but those whom Dify has told of it.
+    pub handle: Option<String>,
+    /// What the app's author called it.
+    pub title: String,
+    /// The form's words, in Markdown, with `{{#$output.NAME#}}` where an input belongs.
+    pub content: String,
+    /// The form's inputs, as Dify lists them; [`Pause::form`] reads them.
+    pub inputs: Value,
+    /// The ways to answer.
+    pub actions: Vec<Action>,
+    /// Until when, in Unix seconds.
+    pub expires: Option<u64>,
+}
+
+/// A way to answer: a button of the form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Action {
+    /// Its name for a [`Reply`].
+    pub id: String,
+    /// What a person reads.
+    pub title: String,
+}
+
+impl Pause {
+    /// Reads one of `pauses`. What is missing is empty.
+    #[must_use]
+    pub fn from_json(pause: &Value) -> Pause {
+        let text = |of: &Value, key: &str| of[key].as_str().unwrap_or_default().to_owned();
+        let actions = pause["actions"].as_array().into_iter().flatten();
+        Pause {
+            handle: pause["handle"].as_str().map(str::to_owned),
+            title: text(pause, "title"),
+            content: text(pause, "content"),
+            inputs: pause["inputs"].clone(),
+            actions: actions
+                .map(|action| Action {
+                    id: text(action, "id"),
+                    title: text(action, "title"),
+                })
+                .collect(),
+            expires: pause["expires"].as_u64(),
+        }
+    }
+
+    /// The same again, to keep it in [`crate::Questions::state`].
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let action = |action: &Action| json!({ "id": action.id, "title": action.title });
+        let actions: Vec<Value> = self.actions.iter().map(action).collect();
+        json!({ "handle": self.handle, "title": self.title, "content": self.content, "inputs": self.inputs,
+            "actions": actions, "expires": self.expires })
+    }
+
+    /// The form's inputs.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        Form::of_pause(&self.inputs)
+    }
+}
+
+/// A person's answer to a [`Pause`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reply {
+    /// The handle of the pause.
+    pub pause: String,
+    /// The id of one of its actions.
+    pub action: String,
+    /// A value for every input of its form; an http or https address for a file.
+    pub inputs: Map<String, Value>,
+    /// For what later hosts read besides.
     pub extra: Map<String, Value>,
 }
 
@@ -154,6 +243,23 @@ impl Answer {
     #[must_use]
     pub fn output(name: impl Into<String>, value: impl Into<Value>) -> Answer {
         Answer::text("").and_output(name, value)
+    }
+
+    /// An end for now: the run waits for a person.
+    #[must_use]
+    pub fn paused(pauses: impl IntoIterator<Item = Pause>) -> Answer {
+        let mut answer = Answer::text("");
+        answer.status = "paused".to_owned();
+        let pauses: Vec<Value> = pauses.into_iter().map(|pause| pause.to_json()).collect();
+        answer.extra.insert("pauses".to_owned(), pauses.into());
+        answer
+    }
+
+    /// What a paused run waits for.
+    #[must_use]
+    pub fn pauses(&self) -> Vec<Pause> {
+        let pauses = self.extra.get("pauses").and_then(Value::as_array);
+        pauses.into_iter().flatten().map(Pause::from_json).collect()
     }
 
     /// One output more.

@@ -29,10 +29,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::client::{Caller, Change, Level};
-use crate::dify::{Answer, Event, Request};
+use crate::dify::{Answer, Event, Reply, Request};
 use crate::{
-    App, CallRequest, CompleteRequest, Completion, Completions, End, Error, Guest, Manifest,
-    Outcome, PromptList, PromptRequest, PromptResult, Prompts, ReadRequest, ReadResult,
+    Answers, App, CallRequest, CompleteRequest, Completion, Completions, End, Error, Guest,
+    Manifest, Outcome, PromptList, PromptRequest, PromptResult, Prompts, ReadRequest, ReadResult,
     ResourceList, Resources,
 };
 
@@ -68,6 +68,7 @@ struct State {
     patience: Option<usize>,
     describing: bool,
     requests: Vec<Request>,
+    replies: Vec<Reply>,
     progress: Vec<Progress>,
     log: Vec<(Level, Value)>,
     told: Vec<(Level, Value)>,
@@ -103,7 +104,7 @@ impl Host {
         self.runs([], Ok(answer))
     }
 
-    /// The next run fails so, without an event before.
+    /// The next run fails so, without an event before; a reply to a pause is refused so.
     #[must_use]
     pub fn fails(self, error: impl Into<Error>) -> Host {
         self.runs([], Err(error.into()))
@@ -194,6 +195,33 @@ impl Host {
         tool: &str,
         arguments: Value,
     ) -> Result<Outcome, Error> {
+        self.round::<G>(app, tool, arguments, None)
+    }
+
+    /// Calls a guest's tool again, with answers to the [`crate::Questions`] that it ended with.
+    ///
+    /// # Errors
+    /// The guest's own.
+    ///
+    /// # Panics
+    /// As [`Host::call`].
+    pub fn call_again<G: Guest>(
+        &self,
+        app: &App,
+        tool: &str,
+        arguments: Value,
+        answers: Answers,
+    ) -> Result<Outcome, Error> {
+        self.round::<G>(app, tool, arguments, Some(answers))
+    }
+
+    fn round<G: Guest>(
+        &self,
+        app: &App,
+        tool: &str,
+        arguments: Value,
+        answers: Option<Answers>,
+    ) -> Result<Outcome, Error> {
         let Value::Object(arguments) = arguments else {
             panic!("a tool's arguments are an object, not {arguments}")
         };
@@ -202,6 +230,7 @@ impl Host {
             CallRequest {
                 tool: tool.to_owned(),
                 arguments,
+                answers,
                 ..CallRequest::default()
             },
         )
@@ -268,6 +297,12 @@ impl Host {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.0.borrow().requests.clone()
+    }
+
+    /// What the guest answered to pauses, in order. What comes of each is scripted like a run.
+    #[must_use]
+    pub fn replies(&self) -> Vec<Reply> {
+        self.0.borrow().replies.clone()
     }
 
     /// What the guest reported, in order and unthinned.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::HumanForm;
+
 /// How a run ended that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
@@ -9,7 +11,7 @@ pub enum Status {
     Succeeded,
     /// A node failed and its error branch or default value was taken.
     PartialSucceeded,
-    /// A person is asked; `extra.reasons` says what.
+    /// A person is asked; [`Answer::forms`] says what.
     Paused,
     /// A word of a later Dify, for a run that carried no error.
     Other(String),
@@ -46,9 +48,10 @@ pub struct Answer {
     /// Was a conversation asked for, and another one begun? Dify does so silently for a chatflow whose conversation is
     /// unknown, deleted or somebody else's.
     pub conversation_restarted: bool,
-    /// More of what Dify said: the rest of `metadata` (`retriever_resources`, …), `reasons` of a pause, `note` of a run
-    /// that succeeded in part.
+    /// More of what Dify said: the rest of `metadata` (`retriever_resources`, …), `note` of a run that succeeded in part.
     pub extra: Map<String, Value>,
+    /// What a paused run waits for; empty where Dify has not said.
+    pub forms: Vec<HumanForm>,
     /// Files that the app brought, as Dify describes them. Their URLs are signed, may be relative, and expire after
     /// 300 s.
     pub files: Vec<Value>,

@@ -97,7 +97,7 @@ impl App {
     /// [`Run`].
     pub async fn run(&self, request: RunRequest) -> Result<Run, Error> {
         let body = request.body()?;
-        let slot = self.enter(Some(&self.share)).await?;
+        let slot = self.new_slot().await?;
         Run::start(self.clone(), request, body.into(), slot).await
     }
 
@@ -118,6 +118,11 @@ impl App {
     /// this run already. Dropped, it is stopped like any [`Run`].
     pub fn follow(&self, known: &Known, pause: Pause) -> Run {
         Run::of(Live::join(self.clone(), known, pause))
+    }
+
+    /// A slot for something new.
+    pub(crate) async fn new_slot(&self) -> Result<Slot, Error> {
+        self.enter(Some(&self.share)).await
     }
 
     /// A slot for a run that Dify already has.

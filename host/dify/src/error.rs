@@ -78,6 +78,17 @@ pub enum Error {
         /// Dify's sentence, for the log.
         message: String,
     },
+    /// The form has no such action. Nothing was sent.
+    UnknownAction {
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// Dify does not know the form that a run waits for, or it is another app's.
+    FormGone,
+    /// Somebody has answered the form before.
+    FormAnswered,
+    /// The time for the form is over; its run goes on along the branch for that case.
+    FormExpired,
     /// Dify runs as many requests of this app at once as it is set to allow.
     Busy {
         /// When to come back.
@@ -206,7 +217,8 @@ impl Error {
         match self {
             Self::Unauthorized { .. } => 401,
             Self::Forbidden { .. } => 403,
-            Self::ConversationGone { .. } | Self::RunGone { .. } => 404,
+            Self::ConversationGone { .. } | Self::RunGone { .. } | Self::FormGone => 404,
+            Self::FormAnswered | Self::FormExpired => 412,
             Self::RateLimited { .. } | Self::Busy { .. } => 429,
             Self::AppUnavailable { .. }
             | Self::NotPublished
@@ -226,6 +238,7 @@ impl Error {
             | Self::Timeout { .. }
             | Self::InvalidInputs(_)
             | Self::MissingQuery
+            | Self::UnknownAction { .. }
             | Self::QueueFull { .. }
             | Self::NotDify { .. }
             | Self::RunFailed { .. }
@@ -245,9 +258,14 @@ impl Error {
             Self::AppUnavailable { .. } => "app_unavailable",
             Self::NotPublished => "not_published",
             Self::WrongMode { code } | Self::InvalidParam { code, .. } => code,
-            Self::InvalidInputs(_) | Self::MissingQuery => "invalid_param",
+            Self::InvalidInputs(_) | Self::MissingQuery | Self::UnknownAction { .. } => {
+                "invalid_param"
+            }
             Self::ConversationGone { .. } => "conversation_gone",
             Self::RunGone { .. } => "run_gone",
+            Self::FormGone => "form_gone",
+            Self::FormAnswered => "human_input_form_submitted",
+            Self::FormExpired => "human_input_form_expired",
             Self::Busy { .. } | Self::QueueFull { .. } => "busy",
             Self::RateLimited { .. } => "rate_limit_error",
             Self::TooLarge { .. } => "too_large",
@@ -290,6 +308,10 @@ impl Error {
             | Self::InvalidParam { .. }
             | Self::ConversationGone { .. }
             | Self::RunGone { .. }
+            | Self::UnknownAction { .. }
+            | Self::FormGone
+            | Self::FormAnswered
+            | Self::FormExpired
             | Self::TooLarge { .. }
             | Self::NotDify { .. }
             | Self::RunFailed { .. }
@@ -352,6 +374,10 @@ impl Error {
             | Self::InvalidParam { .. }
             | Self::ConversationGone { .. }
             | Self::RunGone { .. }
+            | Self::UnknownAction { .. }
+            | Self::FormGone
+            | Self::FormAnswered
+            | Self::FormExpired
             | Self::TooLarge { .. }
             | Self::NotDify { .. }
             | Self::RunFailed { .. }

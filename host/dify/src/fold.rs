@@ -16,8 +16,8 @@ use crate::joined::{self, Joined};
 use crate::outputs::within;
 use crate::rounds::Rounds;
 use crate::text::{Text, prefix};
-use crate::wire::{AnyEvent, Envelope, NodeData, RunState, Step, TextData, is_step};
-use crate::{Answer, Error, Event, Ids, Known, Mode, RoundKind, Status, refusal};
+use crate::wire::{AnyEvent, Envelope, HumanInput, NodeData, RunState, Step, TextData, is_step};
+use crate::{Answer, Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
 const LONGEST_ID: usize = 128;
@@ -47,6 +47,8 @@ pub(crate) struct Fold {
     rounds: Rounds,
     /// `message_file` events of the app's own files.
     files: Vec<Value>,
+    /// What a person is asked, told before the pause and again with it.
+    forms: Vec<HumanForm>,
     /// Set where the reading began in the middle.
     joined: Option<Joined>,
     /// `message_end`: the text is complete, and moderation has spoken.
@@ -85,6 +87,7 @@ impl Fold {
             last_thought: String::new(),
             rounds: Rounds::default(),
             files: Vec::new(),
+            forms: Vec::new(),
             joined: None,
             end: None,
             done: false,
@@ -193,6 +196,7 @@ impl Fold {
                     self.finish(Status::Succeeded, RunState::default(), out);
                 }
             }
+            "human_input_required" => self.forms.push(HumanForm::read(event.data())),
             "workflow_finished" => return self.settle(event.data(), out),
             "workflow_paused" => {
                 return self.settle(
@@ -406,9 +410,10 @@ impl Fold {
                 json!("A step failed and its error branch or default value was taken."),
             );
         }
-        if let Some(reasons) = state.reasons {
-            extra.insert("reasons".to_owned(), Value::Array(reasons));
-        }
+        let forms = match status {
+            Status::Paused => waiting(std::mem::take(&mut self.forms), state.reasons),
+            Status::Succeeded | Status::PartialSucceeded | Status::Other(_) => Vec::new(),
+        };
         let (mut text, truncated) = self.text.take();
         // Some agents fill their thoughts only; the last one is the answer.
         if text.is_empty() && !self.text.is_pinned() {
@@ -436,6 +441,7 @@ impl Fold {
                 && self.asked != conversation,
             conversation,
             extra,
+            forms,
             files,
             task_id: self.ids.task.clone(),
             run_id: self.ids.run.clone(),
@@ -455,6 +461,26 @@ impl Fold {
             .map(|file| described(&file).unwrap_or(file))
             .collect()
     }
+}
+
+/// The forms that a pause waits for: those among its reasons, where it gives any. A form is told twice, and the telling with
+/// the token counts.
+fn waiting(mut told: Vec<HumanForm>, reasons: Option<Vec<HumanInput>>) -> Vec<HumanForm> {
+    let Some(reasons) = reasons.filter(|reasons| !reasons.is_empty()) else {
+        return told;
+    };
+    let asked = reasons.into_iter().filter(HumanInput::is_form);
+    asked
+        .map(|reason| {
+            let form = HumanForm::read(reason);
+            let before = told.iter().position(|known| known.id == form.id);
+            let before = before.map(|place| told.swap_remove(place));
+            match before {
+                Some(before) if form.token.is_none() => before,
+                _ => form,
+            }
+        })
+        .collect()
 }
 
 /// A flow's `message_end` and `workflow_finished` list the same files; either may be null in older versions.
@@ -484,7 +510,7 @@ fn id(text: &Option<Cow<'_, str>>) -> Option<String> {
     Some(id.to_owned())
 }
 
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(plain)
 }

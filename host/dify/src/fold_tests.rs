@@ -375,3 +375,49 @@ fn a_step_is_the_same_wherever_its_name_stands() {
     assert_eq!(told(first), told(last));
     assert!(told(odd).contains("NodeFinished"), "{}", told(odd));
 }
+
+#[test]
+fn a_pause_waits_for_the_forms_among_its_reasons_and_a_token_may_come_with_either_telling() {
+    let form =
+        |id: &str, token: Value| json!({"form_id": id, "node_title": id, "form_token": token});
+    let told = |form: Value| json!({"event": "human_input_required", "data": form});
+    let paused = |reasons: Value| json!({"event": "workflow_paused", "workflow_run_id": "r", "data": {"reasons": reasons}});
+    let reason = |form: &Value| {
+        let mut reason = form.clone();
+        reason["TYPE"] = json!("human_input_required");
+        reason
+    };
+    let tokens = |events: &[Value]| -> Vec<(String, Option<String>)> {
+        let forms = answer(Mode::Workflow, events).forms.into_iter();
+        forms
+            .map(|form| (form.id, form.token.map(|token| token.expose().to_owned())))
+            .collect()
+    };
+    let (a, b) = (form("a", json!("secret")), form("b", Value::Null));
+    let both = [
+        told(a.clone()),
+        told(b.clone()),
+        paused(json!([reason(&form("a", Value::Null)), reason(&b)])),
+    ];
+    let secret = Some("secret".to_owned());
+    assert_eq!(
+        tokens(&both),
+        [("a".to_owned(), secret.clone()), ("b".to_owned(), None)]
+    );
+    let only = [
+        told(b),
+        told(a.clone()),
+        paused(json!([reason(&a), {"TYPE": "scheduled"}])),
+    ];
+    assert_eq!(tokens(&only), [("a".to_owned(), secret.clone())]);
+    assert_eq!(
+        tokens(&[told(a), paused(Value::Null)]),
+        [("a".to_owned(), secret)]
+    );
+    let wild = json!({"event": "human_input_required", "data": {"form_token": "a/../b", "inputs": 7, "actions": [1]}});
+    assert_eq!(
+        tokens(&[wild, paused(Value::Null)]),
+        [(String::new(), None)],
+        "no token makes another path"
+    );
+}

@@ -33,10 +33,12 @@ pub(crate) struct Watch {
     lost: Option<Instant>,
     /// Has it said that the run is over?
     over: bool,
+    /// Is the stream to begin with what it has told before?
+    retold: bool,
 }
 
 impl Watch {
-    fn new(pause: Pause) -> Self {
+    pub(crate) fn new(pause: Pause) -> Self {
         let now = Instant::now();
         Self {
             at: now,
@@ -47,6 +49,7 @@ impl Watch {
             },
             lost: None,
             over: false,
+            retold: false,
         }
     }
 
@@ -103,10 +106,16 @@ impl Live {
     }
 
     /// Opens the stream before the first look, so that what happens between the two is in it.
-    async fn subscribe(&mut self) {
+    pub(crate) async fn subscribe(&mut self) {
         if let (Source::Unopened, Some(run)) = (&self.source, &self.fold.ids().run) {
             let user: String = byte_serialize(self.user.as_bytes()).collect();
-            let path = format!("/workflow/{run}/events?user={user}");
+            let retold = self.watch.as_ref().is_some_and(|watch| watch.retold);
+            let retold = if retold {
+                "&include_state_snapshot=true"
+            } else {
+                ""
+            };
+            let path = format!("/workflow/{run}/events?user={user}{retold}");
             let transport = self.app.transport();
             let opening = transport.open(self.app.key(), Method::GET, &path, Bytes::new());
             self.source = Source::Opening(opening);
@@ -134,6 +143,12 @@ impl Live {
             Ok(_) if reads && !watch.over => {
                 watch.over = true;
                 watch.pause = FIRST_PAUSE;
+            }
+            // What it waits for is told by the stream alone, and was told before.
+            Ok(state) if state.is_paused() && !watch.retold => {
+                watch.retold = true;
+                watch.pause = FIRST_PAUSE;
+                self.source = Source::Unopened;
             }
             Ok(state) => return self.fold.settle(state, out),
             Err(error) => {

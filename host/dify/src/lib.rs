@@ -8,6 +8,7 @@
 //! * [`Line`]: a few places and those who wait for one, which whoever shares something small may use.
 //! * [`Known`]: the names of a run, by which another process can follow it or stop it.
 //! * [`Upload`] and [`Download`]: files that go in before a run, and those that a run made.
+//! * [`HumanForm`]: what a paused run asks a person, and the answer that takes it up again.
 //! * [`Error`]: everything that can go wrong, with words for the caller apart from words for the log.
 //! * [`Config`]: every bound, with its default and its reason.
 
@@ -22,6 +23,7 @@ mod event;
 mod facts;
 mod fold;
 mod follow;
+mod human_input;
 mod joined;
 mod key;
 mod known;
@@ -52,6 +54,7 @@ pub use download::{Download, NoDownload, file_path};
 pub use error::{Bound, Error, Forbidden, Ids, ProviderFault, Wait};
 pub use event::{Event, Node, Round, RoundKind};
 pub use facts::Facts;
+pub use human_input::{FormAction, FormReply, FormToken, HumanForm};
 pub use key::{AppKey, KeyError};
 pub use known::{Known, Pause};
 pub use line::{Full, Line, Place};

@@ -103,6 +103,10 @@ impl Live {
         self.fold.known(&self.user)
     }
 
+    pub(crate) fn put_slot(&mut self, slot: Slot) {
+        self.slot = Some(slot);
+    }
+
     pub(crate) async fn take_slot(&mut self) {
         if self.slot.is_none() {
             self.slot = Some(self.app.slot().await);

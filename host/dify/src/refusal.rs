@@ -57,6 +57,7 @@ pub(crate) fn of_response(
         },
         404 if message.starts_with("Conversation") => Error::ConversationGone { message },
         404 if message.starts_with("Workflow run not found") => Error::RunGone { message },
+        404 if message.starts_with("Form not found") => Error::FormGone,
         404 => Error::NotDify {
             url: url.to_owned(),
             what: format!("404 {code}: {message}"),
@@ -117,6 +118,8 @@ fn of_code(status: u16, code: String, message: String) -> Error {
         "agent_not_published" => Error::NotPublished,
         "app_unavailable" => Error::AppUnavailable { message },
         "not_chat_app" | "not_workflow_app" | "not_completion_app" => Error::WrongMode { code },
+        "human_input_form_submitted" => Error::FormAnswered,
+        "human_input_form_expired" => Error::FormExpired,
         "conversation_completed" => Error::ConversationGone { message },
         _ if status >= 500 => Error::Server { status, message },
         _ => Error::InvalidParam {

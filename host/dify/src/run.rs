@@ -20,7 +20,7 @@ use crate::{Answer, App, Error, Event, Ids, Known, RunRequest};
 /// same user, and frees the slot. If Dify has not named the run yet, that task reads on for up to 10 s until it does.
 pub struct Run {
     /// None once the run has ended.
-    live: Option<Live>,
+    pub(crate) live: Option<Live>,
     ready: VecDeque<Event>,
     /// The names of a run that has ended.
     ids: Ids,
@@ -142,6 +142,10 @@ impl Run {
             | Error::InvalidParam { .. }
             | Error::ConversationGone { .. }
             | Error::RunGone { .. }
+            | Error::UnknownAction { .. }
+            | Error::FormGone
+            | Error::FormAnswered
+            | Error::FormExpired
             | Error::Busy { .. }
             | Error::QueueFull { .. }
             | Error::RateLimited { .. }

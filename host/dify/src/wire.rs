@@ -232,7 +232,7 @@ impl NodeData {
 }
 
 /// How a workflow run stands: `workflow_finished`, `workflow_paused`, and the body of `GET /workflows/run/{id}`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct RunState {
     #[serde(default, deserialize_with = "loose")]
     pub(crate) status: Option<String>,
@@ -249,7 +249,44 @@ pub(crate) struct RunState {
     #[serde(default, deserialize_with = "loose")]
     pub(crate) files: Option<Vec<Value>>,
     #[serde(default, deserialize_with = "loose")]
-    pub(crate) reasons: Option<Vec<Value>>,
+    pub(crate) reasons: Option<Vec<HumanInput>>,
+}
+
+impl RunState {
+    pub(crate) fn is_paused(&self) -> bool {
+        self.status.as_deref() == Some("paused")
+    }
+}
+
+/// `human_input_required`, and a reason of `workflow_paused`, which has its type besides. No `Debug`: it holds what opens the
+/// form.
+#[derive(Default, Deserialize)]
+pub(crate) struct HumanInput {
+    #[serde(default, rename = "TYPE", deserialize_with = "loose")]
+    kind: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) form_id: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) node_title: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) form_content: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) inputs: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) actions: Option<Vec<Value>>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) form_token: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) resolved_default_values: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "loose")]
+    pub(crate) expiration_time: Option<u64>,
+}
+
+impl HumanInput {
+    /// Later versions of Dify may pause for other reasons.
+    pub(crate) fn is_form(&self) -> bool {
+        self.kind.as_deref() == Some("human_input_required")
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,22 @@ impl Error {
             Self::ConversationGone { .. } => "The conversation does not exist any more. Start a \
                                               new one by leaving it out."
                 .to_owned(),
+            Self::UnknownAction { known } => format!(
+                "The form has no such action; it has {}. Nothing was sent: choose one of them.",
+                known.join(", ")
+            ),
+            Self::FormGone => "What the app waited for does not exist any more.".to_owned(),
+            Self::FormAnswered => {
+                "Somebody has answered this before, and the app went on with that \
+                                   answer; this one was not taken."
+                    .to_owned()
+            }
+            Self::FormExpired => {
+                "The time to answer this is over. The app goes on, or has gone on, \
+                                  along the branch that its author made for that case; this answer \
+                                  was not taken. Call the app again for a new run."
+                    .to_owned()
+            }
             Self::RunGone { .. } => {
                 "Dify does not know this run any more. Call again if you still \
                                      want an answer."
@@ -180,6 +196,15 @@ impl Error {
             Self::ConversationGone { message } => {
                 format!("Dify does not have the conversation: {message}")
             }
+            Self::UnknownAction { known } => {
+                format!(
+                    "none of the form's {} action(s); nothing was sent",
+                    known.len()
+                )
+            }
+            Self::FormGone => "Dify does not have the form".to_owned(),
+            Self::FormAnswered => "the form was answered before".to_owned(),
+            Self::FormExpired => "the form has expired".to_owned(),
             Self::RunGone { message } => format!("Dify does not have the run: {message}"),
             Self::Busy { .. } => {
                 "the app's own limit of active requests in Dify is reached; raise \

@@ -46,6 +46,8 @@ pub enum Purpose {
     Files,
     /// Sealing files on disk while they wait to be read.
     Spool,
+    /// Sealing what a run waits for, which clients hold as handles.
+    Pauses,
     /// Making Dify's `user` from the caller.
     Users,
     /// Authenticating compiled components, which are native code.
@@ -67,6 +69,7 @@ impl Purpose {
             Self::Conversations => "airlock/1/conversations",
             Self::Files => "airlock/1/files",
             Self::Spool => "airlock/1/spool",
+            Self::Pauses => "airlock/1/pauses",
             Self::Users => "airlock/1/users",
             Self::CodeCache => "airlock/1/code-cache",
         }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::wit::{Answer, Caller, Change, Error, Event, Level, Request};
+use crate::wit::{Answer, Caller, Change, Error, Event, Level, Reply, Request};
 
 /// A future that can be moved to the guests' threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,6 +25,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// In the contract's own words, for the guest to handle.
     fn start(&self, request: Request) -> BoxFuture<'_, Result<Box<dyn Run>, Error>>;
+
+    /// Answers for a person, and goes on with the run that waited.
+    ///
+    /// # Errors
+    /// In the contract's own words, for the guest to handle.
+    fn resume(&self, reply: Reply) -> BoxFuture<'_, Result<Box<dyn Run>, Error>>;
 
     /// Who called.
     fn who(&self) -> Caller;

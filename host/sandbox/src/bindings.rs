@@ -40,7 +40,7 @@ pub(crate) mod completions {
 /// The contract's types, under one name.
 pub mod wit {
     pub use super::airlock::guest::client::{Caller, Change, Level};
-    pub use super::airlock::guest::dify::{Answer, Event, Node, Request};
+    pub use super::airlock::guest::dify::{Answer, Event, Node, Reply, Request};
     pub use super::airlock::guest::types::{
         Answers, App, CallResult, Content, DifyError, Error, Manifest, Outcome, Questions, Tool,
     };

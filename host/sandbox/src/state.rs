@@ -8,7 +8,7 @@ use wasmtime::component::{Resource, ResourceTable};
 use crate::backend::{Backend, RunHandle};
 use crate::bindings::airlock::guest::{client, dify, types};
 use crate::limits::{Limiter, Limits};
-use crate::wit::{Answer, Caller, Change, Error, Event, Level, Request};
+use crate::wit::{Answer, Caller, Change, Error, Event, Level, Reply, Request};
 
 /// What a guest's imports lead to.
 pub(crate) enum Access {
@@ -66,6 +66,17 @@ impl dify::Host for State {
     ) -> wasmtime::Result<Result<Resource<RunHandle>, Error>> {
         let backend = Arc::clone(self.backend("dify.start")?);
         Ok(match backend.start(request).await {
+            Ok(run) => Ok(self.runs.push(RunHandle(run))?),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn resume(
+        &mut self,
+        reply: Reply,
+    ) -> wasmtime::Result<Result<Resource<RunHandle>, Error>> {
+        let backend = Arc::clone(self.backend("dify.resume")?);
+        Ok(match backend.resume(reply).await {
             Ok(run) => Ok(self.runs.push(RunHandle(run))?),
             Err(error) => Err(error),
         })

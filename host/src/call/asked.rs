@@ -60,7 +60,7 @@ impl Inner {
             tool: tool.guest_name.clone(),
             arguments: Value::Object(arguments).to_string(),
             answers: call.answers.map(answers),
-            extra: "{}".into(),
+            extra: self.published.names(),
         };
         let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
         let running = ready.component.call(app, request, ready.backend, limits);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use airlock_dify::RunRequest;
+use airlock_dify::{App, RunRequest};
 use airlock_mcp::{Change, Client, Context, Level, Log, Progress};
 use airlock_sandbox::{Backend, BoxFuture, Run, wit};
 use serde_json::value::{RawValue, to_raw_value};
@@ -14,7 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::asked::WAITING;
 use super::journal::Journal;
-use super::run::NewRun;
+use super::pauses;
+use super::run::{NewRun, Wanted};
 use super::service::Inner;
 use super::translate;
 use crate::files::{CallFiles, Pending};
@@ -72,18 +73,39 @@ impl CallBackend {
         }
     }
 
-    async fn new_run(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
+    /// A run of the app.
+    async fn asked(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
+        self.count()?;
+        let (request, pending) = self.request(request)?;
+        let app = self.app()?;
+        let request = self.mapped(request, pending).await?;
+        Ok(self.new_run(app, Wanted::New(request)))
+    }
+
+    /// The rest of a run that has waited for a person.
+    fn answered(&self, reply: &wit::Reply) -> Result<NewRun, wit::Error> {
+        self.count()?;
+        let answered = pauses::open(reply, &self.service)?;
+        Ok(self.new_run(self.app()?, Wanted::Answered(answered)))
+    }
+
+    fn count(&self) -> Result<(), wit::Error> {
         if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
             return Err(wit::Error::Failed(format!(
                 "one call may run its app {RUNS} times, and has"
             )));
         }
-        let (request, pending) = self.request(request)?;
-        let Some(app) = self.service.dify.clone() else {
+        Ok(())
+    }
+
+    fn app(&self) -> Result<App, wit::Error> {
+        self.service.dify.clone().ok_or_else(|| {
             tracing::error!(app = %self.service.record.slug, "no Dify is known: set DIFY_URL");
-            return Err(translate::no_dify());
-        };
-        let request = self.mapped(request, pending).await?;
+            translate::no_dify()
+        })
+    }
+
+    fn new_run(&self, app: App, wanted: Wanted) -> NewRun {
         let progress = self.progress.clone();
         let guest_reports = Arc::clone(&self.guest_reports);
         let report = move |message| {
@@ -92,15 +114,15 @@ impl CallBackend {
             }
         };
         let waits = report.clone();
-        Ok(NewRun {
+        NewRun {
             service: Arc::clone(&self.service),
             files: Arc::clone(&self.files),
             app: app.on_wait(move || waits(WAITING.into())),
-            request,
+            wanted,
             journal: self.journal.clone(),
             cancelled: self.cancelled.clone(),
             report: Box::new(report),
-        })
+        }
     }
 
     /// Checked as far as it can be without Dify, and the files in it that Dify has to be told of.
@@ -162,7 +184,7 @@ impl CallBackend {
 impl Backend for CallBackend {
     fn run(&self, request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
         Box::pin(async move {
-            let answer = self.new_run(request).await?.to_its_end().await?;
+            let answer = self.asked(request).await?.to_its_end().await?;
             // Their addresses expire, and a guest may take its time.
             let io = &self.service.shared.io;
             let fetching = self.files.ahead(answer.files.clone(), io);
@@ -174,7 +196,14 @@ impl Backend for CallBackend {
 
     fn start(&self, request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            let run = self.new_run(request).await?.start().await?;
+            let run = self.asked(request).await?.start().await?;
+            Ok(Box::new(run) as Box<dyn Run>)
+        })
+    }
+
+    fn resume(&self, reply: wit::Reply) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
+        Box::pin(async move {
+            let run = self.answered(&reply)?.start().await?;
             Ok(Box::new(run) as Box<dyn Run>)
         })
     }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use airlock_dify::{App, Known, Pause, RunRequest};
+use airlock_dify::{App, Known, Pause};
 use airlock_mcp::{CallError, Stage, Task, TaskKey};
 use airlock_registry::{AppId, AppRecord, Error, Registry};
 use data_encoding::HEXLOWER;
@@ -192,16 +192,14 @@ impl Drop for Open {
 }
 
 impl Journal {
-    /// Answers a request for a run. A new one is written down before this returns.
-    pub(super) async fn next(&self, request: &RunRequest) -> Result<Step, Refused> {
+    /// Answers a request for a run, which is told from others by its text. A new one is written down before this returns,
+    /// with what is known of it.
+    pub(super) async fn next(&self, text: &[u8], known: Option<Known>) -> Result<Step, Refused> {
         let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
-        let body = request.body().map_err(|error| refused(&error.operator()))?;
-        let mode = request.mode.as_str();
-        let digest = Sha256::new().chain_update([mode.as_bytes(), b"\0", &body].concat());
         let mut entry = Entry {
-            digest: HEXLOWER.encode(&digest.finalize()),
+            digest: HEXLOWER.encode(&Sha256::digest(text)),
             epoch: self.epoch,
-            known: None,
+            known,
         };
         let mut runs = self.runs.lock().await;
         if self.is_left() {

@@ -1,15 +1,18 @@
 //! One request: what MCP asks of a server ([`service`], then `asked`), what a guest asks of Dify ([`backend`], [`run`]), and
 //! what becomes of the guest's answer ([`outcome`] for tools, `offered` for the rest). Beside it, [`changes`] tells
-//! clients what they must fetch again, `tasks` keeps calls that outlive their request, and `journal` what they have
-//! started; [`replicas`] connects servers that share a registry.
+//! clients what they must fetch again, `pauses` has what a run waits for and `learnt` what such a run teaches, `tasks` keeps
+//! calls that outlive their request, and `journal` what they have started; [`replicas`] connects servers that share a
+//! registry.
 
 mod asked;
 pub mod backend;
 pub mod changes;
 pub mod identity;
 pub mod journal;
+mod learnt;
 mod offered;
 pub mod outcome;
+mod pauses;
 pub mod replicas;
 pub mod run;
 pub mod service;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use airlock_dify::{Answer, App, Error, Event, Pause, RunRequest};
+use airlock_dify::{Answer, App, Error, Event, Known, Pause, RunRequest};
 use airlock_sandbox::{BoxFuture, Run, wit};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::journal::{Journal, Step};
+use super::pauses::Answered;
 use super::service::Inner;
 use super::translate;
 use crate::files::{CallFiles, LinkPieces};
@@ -21,12 +22,58 @@ pub(super) struct NewRun {
     pub(super) service: Arc<Inner>,
     pub(super) files: Arc<CallFiles>,
     pub(super) app: App,
-    pub(super) request: RunRequest,
+    pub(super) wanted: Wanted,
     /// Of a call that is a task, or may become one.
     pub(super) journal: Option<Arc<Journal>>,
     pub(super) cancelled: CancellationToken,
     /// Takes what Dify's events are worth to the person who waits.
     pub(super) report: Box<dyn Fn(String) + Send>,
+}
+
+/// What is wanted of Dify.
+pub(super) enum Wanted {
+    New(RunRequest),
+    /// A run that waits is to go on with this answer.
+    Answered(Answered),
+}
+
+impl Wanted {
+    async fn start(self, app: &App) -> Result<airlock_dify::Run, Error> {
+        match self {
+            Self::New(request) => app.run(request).await,
+            Self::Answered(answered) => answered.send(app).await,
+        }
+    }
+
+    /// The same after an earlier process has begun it. Whether an answer has reached Dify, Dify knows.
+    async fn again(self, app: &App, known: &Known) -> Result<airlock_dify::Run, Error> {
+        match self {
+            Self::New(_) => Ok(app.follow(known, Pause::Ends)),
+            Self::Answered(answered) => match answered.send(app).await {
+                Err(Error::FormAnswered) => Ok(app.follow(known, Pause::WasAnswered)),
+                sent => sent,
+            },
+        }
+    }
+
+    /// By which the same is told from another. Inputs that do not fit are refused here.
+    fn text(&self) -> Result<Vec<u8>, Error> {
+        Ok(match self {
+            Self::New(request) => {
+                let mode = request.mode.as_str().as_bytes();
+                [mode, b"\0", &request.body()?].concat()
+            }
+            Self::Answered(answered) => answered.text(),
+        })
+    }
+
+    /// By what the run is found, where that is known before it begins.
+    fn known(&self) -> Option<Known> {
+        match self {
+            Self::New(_) => None,
+            Self::Answered(answered) => Some(answered.known.clone()),
+        }
+    }
 }
 
 impl NewRun {
@@ -49,7 +96,7 @@ impl NewRun {
             biased;
             () = over(&cancelled, &service) => return,
             () = answer_to.closed() => return,
-            begun = Begun::new(&self.app, self.request, self.journal, self.report) => begun,
+            begun = Begun::new(&self.app, self.wanted, self.journal, self.report) => begun,
         };
         // The guest may be gone when it comes to an end; then nobody wants to know.
         let mut begun = match begun {
@@ -65,7 +112,10 @@ impl NewRun {
                 event = begun.run.next() => event,
             };
             match begun.note(event).await {
-                Some(Ok(Event::Done(answer))) => return drop(answer_to.send(Ok(answer))),
+                Some(Ok(Event::Done(answer))) => {
+                    learn(&service, &answer).await;
+                    return drop(answer_to.send(Ok(answer)));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return drop(answer_to.send(Err(error))),
                 None => return,
@@ -109,7 +159,7 @@ impl NewRun {
             biased;
             () = over(&cancelled, &service) => return,
             () = events.closed() => return,
-            begun = Begun::new(&self.app, self.request, self.journal, self.report) => begun,
+            begun = Begun::new(&self.app, self.wanted, self.journal, self.report) => begun,
         };
         let mut begun = match begun {
             Some(Ok(begun)) => begun,
@@ -133,11 +183,20 @@ impl NewRun {
             let Some(event) = begun.note(event).await else {
                 return;
             };
+            if let Ok(Event::Done(answer)) = &event {
+                learn(&service, answer).await;
+            }
             let last = matches!(event, Err(_) | Ok(Event::Done(_)));
             if events.send(event).await.is_err() || last {
                 return begun.let_go();
             }
         }
+    }
+}
+
+async fn learn(service: &Inner, answer: &Answer) {
+    if !answer.forms.is_empty() {
+        service.has_paused().await;
     }
 }
 
@@ -161,7 +220,7 @@ impl Begun {
     /// Starts the run, or finds the one that the call has started before. `None` where it must not be started.
     async fn new(
         app: &App,
-        request: RunRequest,
+        wanted: Wanted,
         journal: Option<Arc<Journal>>,
         report: Box<dyn Fn(String) + Send>,
     ) -> Option<Result<Self, Error>> {
@@ -172,13 +231,14 @@ impl Begun {
             report,
         };
         let Some(journal) = journal else {
-            return Some(app.run(request).await.map(|run| begun((run, None))));
+            return Some(wanted.start(app).await.map(|run| begun((run, None))));
         };
         // Inputs that do not fit are refused before anything is written down.
-        if let Err(error) = request.body() {
-            return Some(Err(error));
-        }
-        let step = match journal.next(&request).await {
+        let text = match wanted.text() {
+            Ok(text) => text,
+            Err(error) => return Some(Err(error)),
+        };
+        let step = match journal.next(&text, wanted.known()).await {
             Ok(step) => step,
             Err(why) => {
                 tracing::warn!(%why, "a task's run was not started");
@@ -186,11 +246,12 @@ impl Begun {
             }
         };
         let (run, place) = match step {
-            Step::Follow(known) => (app.follow(&known, Pause::Ends), None),
-            Step::Start(place) => match app.run(request).await {
-                Ok(run) => (run, Some(place)),
-                Err(error) => return Some(Err(error)),
-            },
+            Step::Follow(known) => (wanted.again(app, &known).await, None),
+            Step::Start(place) => (wanted.start(app).await, Some(place)),
+        };
+        let run = match run {
+            Ok(run) => run,
+            Err(error) => return Some(Err(error)),
         };
         let noted = Noted {
             journal,

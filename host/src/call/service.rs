@@ -72,6 +72,8 @@ pub(super) struct Inner {
     pub(super) uploads: Option<Uploads>,
     pub(super) sizes: Sizes,
     pub(super) owner: Owner,
+    /// Has it been seen to wait for a person?
+    pub(super) pauses: bool,
     pub(super) dify: Option<airlock_dify::App>,
     pub(super) published: Published,
     pub(super) offered: Catalogue,
@@ -125,6 +127,7 @@ impl Service {
             uploads: Uploads::parse(&facts.parameters),
             sizes: Sizes::of(&facts.parameters),
             owner: Owner::from(&*record),
+            pauses: facts.pauses,
             dify,
             tools: published.list().map_err(|error| unserved(&error))?,
             catalog: catalog.map_err(|error| unserved(&error))?,

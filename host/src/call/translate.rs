@@ -1,9 +1,10 @@
 //! From Dify's words to the contract's, and from Dify's events to words for the person who waits.
 
-use airlock_dify::{Answer, Error, Event, Node};
+use airlock_dify::{Answer, Error, Event, Node, Status};
 use airlock_sandbox::wit;
 use serde_json::{Value, json};
 
+use super::pauses;
 use super::service::Inner;
 use crate::files::CallFiles;
 
@@ -100,12 +101,16 @@ fn wit_node(node: Node) -> wit::Node {
     }
 }
 
-/// The end of a run, for a guest: a conversation becomes a handle, and files become references, each once and in the
-/// order in which Dify names them.
-pub(super) fn answer(answer: Answer, service: &Inner, files: &CallFiles) -> wit::Answer {
+/// The end of a run, for a guest: a conversation becomes a handle, so does what a paused run waits for, and files become
+/// references, each once and in the order in which Dify names them.
+pub(super) fn answer(mut answer: Answer, service: &Inner, files: &CallFiles) -> wit::Answer {
     let mut found = Vec::new();
-    files.replace(&mut Value::Array(answer.files), &mut found);
-    let mut extra = answer.extra;
+    let made = std::mem::take(&mut answer.files);
+    files.replace(&mut Value::Array(made), &mut found);
+    let mut extra = std::mem::take(&mut answer.extra);
+    if answer.status == Status::Paused {
+        extra.insert("pauses".into(), pauses::of(&answer, service));
+    }
     if answer.truncated {
         extra.insert("truncated".into(), true.into());
     }
@@ -139,7 +144,11 @@ pub(super) fn answer(answer: Answer, service: &Inner, files: &CallFiles) -> wit:
 /// Dify's failure, in the caller's words.
 pub(super) fn error(error: &Error) -> wit::Error {
     match error {
-        Error::InvalidInputs(_) | Error::MissingQuery => {
+        Error::InvalidInputs(_) | Error::MissingQuery | Error::UnknownAction { .. } => {
+            wit::Error::InvalidArguments(error.caller())
+        }
+        // The person who filled it in can correct it.
+        Error::InvalidParam { code, .. } if code == "invalid_form_data" => {
             wit::Error::InvalidArguments(error.caller())
         }
         other => wit::Error::Dify(wit::DifyError {

@@ -207,5 +207,6 @@ fn sample() -> Facts {
             {"select": {"variable": "style", "label": "Style", "required": false, "options": ["short", "long"]}}
         ]}),
         dify_version: None,
+        pauses: false,
     }
 }

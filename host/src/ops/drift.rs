@@ -79,7 +79,7 @@ impl Operations {
             return ControlFlow::Continue(());
         };
         let facts: Facts = match dify.app(key).facts().await {
-            Ok(facts) => facts.into(),
+            Ok(facts) => Facts::from(facts).still(app),
             Err(error) if error.is_of_app() => {
                 self.trouble(app, error.operator());
                 return ControlFlow::Continue(());

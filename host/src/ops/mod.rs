@@ -14,5 +14,6 @@ pub mod wire;
 
 pub use error::OpError;
 pub use operations::Operations;
+pub(crate) use operations::describe_again;
 pub use view::{AppView, InputView, ToolView};
 pub use wire::{Change, InputWords, Operation, Reply, Words};

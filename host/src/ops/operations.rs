@@ -183,7 +183,7 @@ impl Operations {
     /// The facts as Dify has them now, and what the app's guest makes of them.
     async fn refresh(&self, app: &AppRecord) -> Result<Reply, OpError> {
         let key: AppKey = self.registry.app_key(&app.id)?.expose().parse()?;
-        let facts = self.facts(key).await?;
+        let facts = self.facts(key).await?.still(app);
         self.describe_again(app, &facts).await?;
         self.troubles.note(&app.id, None);
         let app = self.find(app.id.as_str())?;
@@ -200,7 +200,8 @@ impl Operations {
                 name: facts.name,
             });
         }
-        let described = self.described(app, &facts).await?;
+        let facts = facts.still(app);
+        let described = described_from(&self.registry, &self.guests, app, &facts).await?;
         let app = self
             .registry
             .set_key(app, key, facts.stored(), described)
@@ -266,19 +267,7 @@ impl Operations {
         app: &AppRecord,
         facts: &Facts,
     ) -> Result<Arc<AppRecord>, OpError> {
-        let described = self.described(app, facts).await?;
-        let app = self.registry.set_facts(app, facts.stored(), described);
-        Ok(app.await?)
-    }
-
-    /// What the app's guest makes of these facts, which can be published with the operator's words.
-    async fn described(&self, app: &AppRecord, facts: &Facts) -> Result<Described, OpError> {
-        let component = self.guests.component(&self.registry, app.guest).await?;
-        let told = facts.app(&app.settings);
-        let by = described_by(&guests::digest(app.guest), &told);
-        let manifest = guests::describe(&component, told).await?;
-        Published::new(&manifest, &app.overlay)?.list()?;
-        Ok(described(&manifest, by))
+        describe_again(&self.registry, &self.guests, app, facts).await
     }
 
     fn forget_unused(&self) {
@@ -296,4 +285,33 @@ fn described(manifest: &crate::publish::Manifest, by: String) -> Described {
         manifest: serde_json::to_value(manifest).expect("a manifest is plain data"),
         by,
     }
+}
+
+/// What an app's guest makes of these facts, which can be published with the operator's words.
+async fn described_from(
+    registry: &Registry,
+    guests: &Guests,
+    app: &AppRecord,
+    facts: &Facts,
+) -> Result<Described, OpError> {
+    let component = guests.component(registry, app.guest).await?;
+    let told = facts.app(&app.settings);
+    let by = described_by(&guests::digest(app.guest), &told);
+    let manifest = guests::describe(&component, told).await?;
+    Published::new(&manifest, &app.overlay)?.list()?;
+    Ok(described(&manifest, by))
+}
+
+/// Has an app's guest describe it from these facts, and stores both.
+///
+/// # Errors
+/// [`OpError`]; the app keeps what it has then.
+pub(crate) async fn describe_again(
+    registry: &Registry,
+    guests: &Guests,
+    app: &AppRecord,
+    facts: &Facts,
+) -> Result<Arc<AppRecord>, OpError> {
+    let described = described_from(registry, guests, app, facts).await?;
+    Ok(registry.set_facts(app, facts.stored(), described).await?)
 }

@@ -167,6 +167,20 @@ impl Published {
             .and_then(|index| self.tools.get(*index))
     }
 
+    /// For a guest, an object: `tools` has what clients know those tools by that the operator has renamed.
+    #[must_use]
+    pub fn names(&self) -> String {
+        let renamed = self.tools.iter().filter_map(|tool| {
+            let name = tool.json.get("name")?;
+            (*name != tool.guest_name).then(|| (tool.guest_name.clone(), name.clone()))
+        });
+        let renamed: Map<String, Value> = renamed.collect();
+        if renamed.is_empty() {
+            return "{}".into();
+        }
+        json!({"tools": renamed}).to_string()
+    }
+
     /// `tools/list`, rendered for every version of the protocol.
     ///
     /// # Errors

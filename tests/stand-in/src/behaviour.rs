@@ -30,6 +30,14 @@ pub enum Behaviour {
     /// Workflow and chatflow pause for human input, with a form that nobody can answer through this API
     /// (`form_token` null, as where a form is delivered by e-mail only). The chat-like modes succeed.
     Pause,
+    /// Workflow and chatflow pause for human input, with a form that can be answered through this API, and go on with the
+    /// answer: it stands in a workflow's output `reviews` and in a chatflow's text. The chat-like modes succeed.
+    Ask {
+        /// How often, one after another, each before a working node.
+        times: usize,
+        /// How long a form can be answered. Dify's shortest is an hour.
+        open_for: Duration,
+    },
     /// Streams one bare `error` event without code and task id, and then nothing, without ending.
     EarlyErrorNoEof,
     /// Streams everything but the terminal event, and ends. The run itself succeeds: run detail tells.

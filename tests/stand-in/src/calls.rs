@@ -102,6 +102,7 @@ pub(crate) async fn run(
         | Behaviour::Fail
         | Behaviour::PartialSuccess
         | Behaviour::Pause
+        | Behaviour::Ask { .. }
         | Behaviour::EarlyErrorNoEof
         | Behaviour::EofWithoutTerminal
         | Behaviour::SilentAfterPing

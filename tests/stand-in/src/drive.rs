@@ -30,6 +30,7 @@ pub(crate) async fn stream(state: Arc<State>, call: Call, out: mpsc::Sender<Byte
         | Behaviour::Fail
         | Behaviour::PartialSuccess
         | Behaviour::Pause
+        | Behaviour::Ask { .. }
         | Behaviour::EofWithoutTerminal
         | Behaviour::RefuseKey
         | Behaviour::ApiDisabled
@@ -138,23 +139,23 @@ async fn ping(mode: Mode, out: &mpsc::Sender<Bytes>) {
 /// Everything between the leading ping and the terminal events. Flow runs can be looked up from here on.
 async fn play(run: &mut Run) -> Result<Value, Halt> {
     if run.sample.mode().is_flow() {
-        let inputs = system_inputs(run);
-        let detail_now = detail(run, &inputs, "running", &json!({}), &Value::Null);
+        let detail_now = detail(run, "running", &json!({}), &Value::Null);
         let live = run
             .state
             .open_run(&run.run_id, run.sample, &run.user, detail_now);
         run.live = Some(live);
-        let started = json!({
-            "id": run.run_id, "workflow_id": run.state.app(run.sample).workflow_id, "inputs": inputs,
-            "created_at": run.created_at, "reason": "initial",
-        });
-        run.workflow("workflow_started", started).await;
-        let result = apps::play(run).await;
+        say_started(run, "initial").await;
+        let mut result = apps::play(run).await;
+        if let (Ok(outputs), Mode::Workflow, false) =
+            (&mut result, run.sample.mode(), run.reviews.is_empty())
+        {
+            outputs["reviews"] = json!(run.reviews);
+        }
         // The task and the run are settled before the terminal event is out, so that whoever reacts to it finds
         // them so.
         run.state.end(&run.task_id);
         let ending = Ending::of(run, &result);
-        let detail = detail(run, &inputs, ending.status, &ending.outputs, &ending.error);
+        let detail = detail(run, ending.status, &ending.outputs, &ending.error);
         run.state.close_run(&run.run_id, detail);
         result
     } else {
@@ -162,6 +163,15 @@ async fn play(run: &mut Run) -> Result<Value, Halt> {
         run.state.end(&run.task_id);
         result
     }
+}
+
+/// The first event of a flow's run, or of its rest after a pause.
+pub(crate) async fn say_started(run: &mut Run, reason: &str) {
+    let started = json!({
+        "id": run.run_id, "workflow_id": run.state.app(run.sample).workflow_id, "inputs": system_inputs(run),
+        "created_at": run.created_at, "reason": reason,
+    });
+    run.workflow("workflow_started", started).await;
 }
 
 /// The inputs of a flow's run with Dify's own among them.
@@ -184,20 +194,14 @@ fn system_inputs(run: &Run) -> Map<String, Value> {
 }
 
 /// `GET /workflows/run/{id}`, whose `inputs` is a string that holds JSON while its `outputs` is an object.
-fn detail(
-    run: &Run,
-    inputs: &Map<String, Value>,
-    status: &str,
-    outputs: &Value,
-    error: &Value,
-) -> Value {
+pub(crate) fn detail(run: &Run, status: &str, outputs: &Value, error: &Value) -> Value {
     let finished_at = match status {
         "running" | "paused" => Value::Null,
         _ => json!(ids::now()),
     };
     json!({
         "id": run.run_id, "workflow_id": run.state.app(run.sample).workflow_id, "status": status,
-        "inputs": python::dumps(&json!(inputs)), "outputs": outputs, "error": error, "total_steps": run.nodes,
+        "inputs": python::dumps(&json!(system_inputs(run))), "outputs": outputs, "error": error, "total_steps": run.nodes,
         "total_tokens": 0, "created_at": run.created_at, "finished_at": finished_at,
         "elapsed_time": run.began.elapsed().as_secs_f64(),
     })

@@ -52,12 +52,7 @@ impl Ending {
     pub(crate) async fn stream(&self, run: &mut Run, result: &Result<Value, Halt>) {
         match (run.sample.mode(), result) {
             (Mode::Workflow | Mode::AdvancedChat, Err(Halt::Paused(reason))) => {
-                let data = json!({
-                    "workflow_run_id": run.run_id, "paused_nodes": [reason["node_id"]], "outputs": {},
-                    "reasons": [reason], "status": "paused", "created_at": run.created_at,
-                    "elapsed_time": run.began.elapsed().as_secs_f64(), "total_tokens": 0, "total_steps": run.nodes,
-                });
-                run.workflow("workflow_paused", data).await;
+                run.say_paused(reason.clone()).await;
             }
             (Mode::Workflow, _) | (Mode::AdvancedChat, Err(_)) => self.workflow_finished(run).await,
             (Mode::AdvancedChat, Ok(_)) => {

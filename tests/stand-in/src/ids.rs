@@ -22,13 +22,21 @@ pub(crate) fn uuid() -> String {
 
 /// A fresh app key: `app-` and 24 letters or digits.
 pub(crate) fn app_key() -> String {
+    format!("app-{}", random::<24>())
+}
+
+/// A fresh token of a form: 22 letters or digits.
+pub(crate) fn token() -> String {
+    random::<22>()
+}
+
+fn random<const LENGTH: usize>() -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut bytes = [0_u8; 24];
+    let mut bytes = [0_u8; LENGTH];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    let mut key = String::from("app-");
-    // The bias of the remainder does not matter: nothing real is behind these keys.
-    key.extend(bytes.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()])));
-    key
+    // The bias of the remainder does not matter: nothing real is behind these.
+    let letters = bytes.map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
+    letters.into_iter().collect()
 }
 
 /// Whether Dify takes this for a UUID.

@@ -16,6 +16,7 @@
 //! | `files` | uploads, signed addresses, and what Dify makes of a file mapping |
 //! | `form` | the forms as `/parameters` shows them, and Dify's checks of the inputs |
 //! | `drive`, `run`, `nodes`, `ending` | a run: its course, its events, its nodes, its last words streamed or in one piece |
+//! | `review` | human input: a run that waits for a form, and goes on with the answer |
 //! | `stream` | response bodies of events, and streams that never end well |
 //! | `state` | apps, running tasks, conversations and finished runs, all bounded |
 //! | `answer`, `python`, `ids` | heads and bodies as gunicorn, Flask and Python write them; ids and app keys |
@@ -32,6 +33,7 @@ mod ids;
 mod nodes;
 mod options;
 mod python;
+mod review;
 mod routes;
 mod run;
 mod seen;

@@ -62,10 +62,15 @@ impl Run {
         Ok(())
     }
 
-    /// Starts a working node. The first one of a run is where [`Behaviour::Fail`] and [`Behaviour::Pause`] strike.
+    /// Starts a working node. The first one of a run is where [`Behaviour::Fail`] and [`Behaviour::Pause`] strike;
+    /// [`Behaviour::Ask`] may come before more.
     pub(crate) async fn begin_work(&mut self, node: &Node) -> Result<OpenNode, Halt> {
-        if self.behaviour == Behaviour::Pause {
-            return Err(self.pause().await);
+        match self.behaviour {
+            Behaviour::Pause => return Err(self.pause().await),
+            Behaviour::Ask { times, open_for } if self.reviews.len() < times => {
+                self.ask(open_for).await?;
+            }
+            _ => {}
         }
         let open = self.open(node.id, node.kind, node.title).await;
         if self.behaviour == Behaviour::Fail {
@@ -148,7 +153,23 @@ impl Run {
         Halt::Paused(reason)
     }
 
-    async fn open(&mut self, id: &str, kind: &'static str, title: &str) -> OpenNode {
+    /// A run's last words for now.
+    pub(crate) async fn say_paused(&mut self, reason: Value) {
+        let data = json!({
+            "workflow_run_id": self.run_id, "paused_nodes": [reason["node_id"]], "outputs": {},
+            "reasons": [reason], "status": "paused", "created_at": self.created_at,
+            "elapsed_time": self.began.elapsed().as_secs_f64(), "total_tokens": 0, "total_steps": self.nodes,
+        });
+        self.workflow("workflow_paused", data).await;
+    }
+
+    /// Ends a node that went well.
+    pub(crate) async fn close_plain(&mut self, node: OpenNode, outputs: Value) {
+        self.close(node, NodeEnd::succeeded(json!({}), outputs))
+            .await;
+    }
+
+    pub(crate) async fn open(&mut self, id: &str, kind: &'static str, title: &str) -> OpenNode {
         self.nodes += 1;
         let node = OpenNode {
             execution: ids::uuid(),

@@ -14,6 +14,7 @@ use crate::answer::{self, Answer, Refusal};
 use crate::behaviour::Behaviour;
 use crate::calls::{self, Door};
 use crate::files;
+use crate::review;
 use crate::seen::{Request, Stop};
 use crate::state::{App, State};
 
@@ -31,6 +32,7 @@ enum Endpoint<'a> {
     RunDetail(&'a str),
     Events(&'a str),
     Upload,
+    Form(&'a str),
 }
 
 impl<'a> Endpoint<'a> {
@@ -49,6 +51,7 @@ impl<'a> Endpoint<'a> {
             ["workflows", "tasks", task, "stop"] => Some(Self::Stop(Door::Workflow, task)),
             ["files", "upload"] => Some(Self::Upload),
             ["workflows", "run", id] => Some(Self::RunDetail(id)),
+            ["form", "human_input", token] => Some(Self::Form(token)),
             ["workflow", id, "events"] => Some(Self::Events(id)),
             _ => None,
         }
@@ -62,7 +65,7 @@ impl<'a> Endpoint<'a> {
             | Self::Site
             | Self::RunDetail(_)
             | Self::Events(_) => Method::GET,
-            Self::Run(_) | Self::Stop(..) | Self::Upload => Method::POST,
+            Self::Run(_) | Self::Stop(..) | Self::Upload | Self::Form(_) => Method::POST,
         }
     }
 }
@@ -201,6 +204,11 @@ async fn serve(
         Endpoint::Events(id) => {
             let query = asked.head.uri.query().unwrap_or_default();
             calls::follow(state, app, id, query)
+        }
+        Endpoint::Form(token) => {
+            let body = asked.json()?;
+            calls::user(body)?;
+            review::submit(state, app.sample, token, body)
         }
         Endpoint::RunDetail(id) => match state.run_detail(id, app.sample) {
             Some(detail) => ok(&detail),

@@ -73,10 +73,14 @@ pub(crate) struct Run {
     pub(crate) exceptions: u32,
     /// Files that the app made, as `workflow_finished` lists them.
     pub(crate) files: Vec<Value>,
-    out: Option<mpsc::Sender<Bytes>>,
+    /// What people have answered so far.
+    pub(crate) reviews: Vec<Value>,
+    /// Has it gone on after a pause? What a chatflow says then is in no event.
+    pub(crate) resumed: bool,
+    pub(crate) out: Option<mpsc::Sender<Bytes>>,
     /// For those who follow the run of a flow.
     pub(crate) live: Option<broadcast::Sender<Bytes>>,
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     next_ping: Instant,
 }
 
@@ -105,6 +109,8 @@ impl Run {
             nodes: 0,
             exceptions: 0,
             files: Vec::new(),
+            reviews: Vec::new(),
+            resumed: false,
             out,
             live: None,
             next_ping: began + state.options.ping_every,
@@ -181,6 +187,9 @@ impl Run {
     pub(crate) async fn delta(&mut self, kind: Text, text: &str, selector: &Value) {
         self.answer += text;
         self.pieces += 1;
+        if self.resumed {
+            return;
+        }
         let id = self.message_id.clone();
         match kind {
             Text::Message => {

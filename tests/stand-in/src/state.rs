@@ -14,6 +14,7 @@ use crate::files::File;
 use crate::form::{Field, Form, Kind};
 use crate::ids;
 use crate::options::Options;
+use crate::review;
 use crate::seen::{Counted, Recorder};
 use crate::stream;
 
@@ -31,6 +32,7 @@ pub(crate) struct State {
     conversations: Mutex<Shelf<Conversation>>,
     runs: Mutex<Shelf<Kept>>,
     files: Mutex<Shelf<File>>,
+    forms: Mutex<Shelf<review::Form>>,
 }
 
 /// One app as it is served.
@@ -86,6 +88,7 @@ impl State {
             conversations: Mutex::default(),
             runs: Mutex::default(),
             files: Mutex::default(),
+            forms: Mutex::default(),
         }
     }
 
@@ -198,6 +201,25 @@ impl State {
 
     pub(crate) fn file(&self, id: &str) -> Option<File> {
         locked(&self.files).items.get(id).cloned()
+    }
+
+    /// Notes what run detail shows of a run that goes on, or will.
+    pub(crate) fn note_run(&self, id: &str, detail: Value) {
+        if let Some(kept) = locked(&self.runs).items.get_mut(id) {
+            kept.detail = detail;
+        }
+    }
+
+    pub(crate) fn put_form(&self, token: String, form: review::Form) {
+        locked(&self.forms).put(token, form);
+    }
+
+    pub(crate) fn with_form<T>(
+        &self,
+        token: &str,
+        look: impl FnOnce(Option<&mut review::Form>) -> T,
+    ) -> T {
+        look(locked(&self.forms).items.get_mut(token))
     }
 
     pub(crate) fn run_detail(&self, id: &str, app: SampleApp) -> Option<Value> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{HOST, Progress, Script, State};
 use crate::client::{Caller, Change, Level};
-use crate::dify::{Answer, Event, Request};
+use crate::dify::{Answer, Event, Reply, Request};
 use crate::{DifyError, Error};
 
 /// The thread's host, for a guest that is being called.
@@ -22,11 +22,11 @@ fn state() -> Rc<RefCell<State>> {
     state
 }
 
-fn script(request: &Request) -> (Rc<RefCell<State>>, Script) {
+fn script(asked: impl FnOnce(&mut State)) -> (Rc<RefCell<State>>, Script) {
     let state = state();
     let script = {
         let mut state = state.borrow_mut();
-        state.requests.push(request.clone());
+        asked(&mut state);
         state
             .scripts
             .pop_front()
@@ -36,17 +36,29 @@ fn script(request: &Request) -> (Rc<RefCell<State>>, Script) {
 }
 
 pub(crate) fn run_app(request: &Request) -> Result<Answer, Error> {
-    script(request).1.end
+    script(|state| state.requests.push(request.clone())).1.end
 }
 
 pub(crate) fn start(request: &Request) -> Result<Run, Error> {
-    let (state, script) = script(request);
-    Ok(Run {
+    Ok(run(script(|state| state.requests.push(request.clone()))))
+}
+
+pub(crate) fn resume(reply: &Reply) -> Result<Run, Error> {
+    let (state, script) = script(|state| state.replies.push(reply.clone()));
+    match script.end {
+        // Without events before it, this is a reply that the host refuses.
+        Err(error) if script.events.is_empty() => Err(error),
+        _ => Ok(run((state, script))),
+    }
+}
+
+fn run((state, script): (Rc<RefCell<State>>, Script)) -> Run {
+    Run {
         state,
         events: RefCell::new(script.events),
         end: RefCell::new(Some(script.end)),
         stopped: Cell::new(false),
-    })
+    }
 }
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::bindings::airlock::guest::dify;
 use super::{tools, types};
-use crate::dify::{Answer, Event, Node, Request};
+use crate::dify::{Answer, Event, Node, Reply, Request};
 use crate::{
     Answers, App, CallRequest, CallResult, Content, DifyError, End, Error, FileRef, Manifest, Mode,
     Outcome, Questions, Tool,
@@ -186,6 +186,15 @@ pub(super) fn run(request: &Request) -> dify::Request {
         conversation: request.conversation.clone(),
         files: request.files.iter().map(|file| file.0.clone()).collect(),
         extra: text(request.extra.clone()),
+    }
+}
+
+pub(super) fn reply(reply: &Reply) -> dify::Reply {
+    dify::Reply {
+        pause: reply.pause.clone(),
+        action: reply.action.clone(),
+        inputs: text(reply.inputs.clone()),
+        extra: text(reply.extra.clone()),
     }
 }
 

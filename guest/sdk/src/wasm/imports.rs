@@ -6,7 +6,7 @@ use super::bindings::airlock::guest::{client, dify};
 use super::convert;
 use crate::Error;
 use crate::client::{Caller, Change, Level};
-use crate::dify::{Answer, Event, Request};
+use crate::dify::{Answer, Event, Reply, Request};
 
 pub(crate) fn run_app(request: &Request) -> Result<Answer, Error> {
     dify::run_app(&convert::run(request))
@@ -16,6 +16,12 @@ pub(crate) fn run_app(request: &Request) -> Result<Answer, Error> {
 
 pub(crate) fn start(request: &Request) -> Result<Run, Error> {
     dify::start(&convert::run(request))
+        .map(Run)
+        .map_err(convert::error_in)
+}
+
+pub(crate) fn resume(reply: &Reply) -> Result<Run, Error> {
+    dify::resume(&convert::reply(reply))
         .map(Run)
         .map_err(convert::error_in)
 }

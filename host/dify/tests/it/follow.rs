@@ -12,6 +12,7 @@ use crate::recording::Recording;
 use crate::server::{Asked, Reply, Server, Then, json as json_reply, sse, stream};
 
 const EVENTS: &str = "/v1/workflow/r1/events?user=u1";
+const RETOLD: &str = "/v1/workflow/r1/events?user=u1&include_state_snapshot=true";
 const STATE: &str = "/v1/workflows/run/r1";
 const PARAMETERS: &str = "/v1/parameters";
 
@@ -61,7 +62,7 @@ async fn dify(
     parameters: impl Fn() -> Reply + Send + Sync + 'static,
 ) -> Server {
     Server::start(move |asked| match asked.path.as_str() {
-        EVENTS => events(),
+        EVENTS | RETOLD => events(),
         STATE => run(),
         PARAMETERS => parameters(),
         _ if stops(asked) => stopped(),

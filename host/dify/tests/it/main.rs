@@ -5,6 +5,7 @@ mod capacity;
 mod dead;
 mod every;
 mod follow;
+mod human_input;
 mod leaving;
 mod network;
 mod reading;

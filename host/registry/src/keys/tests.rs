@@ -112,6 +112,7 @@ fn every_purpose_has_a_key_of_its_own() {
         Purpose::Conversations,
         Purpose::Files,
         Purpose::Spool,
+        Purpose::Pauses,
         Purpose::Users,
         Purpose::CodeCache,
     ];

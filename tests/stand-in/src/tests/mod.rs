@@ -5,6 +5,7 @@ mod client;
 mod faults;
 mod following;
 mod refusals;
+mod review;
 mod shapes;
 
 use std::time::Duration;
