@@ -14,7 +14,7 @@ const CHAT: SampleApp = SampleApp::TravelChat;
 const WORKFLOW: SampleApp = SampleApp::WeeklyReport;
 
 /// Seconds that a call may take.
-const DEADLINE: u64 = 6;
+const DEADLINE: u64 = 10;
 /// MiB that a call may add to the process, which here is server, client and Dify in one.
 const MEMORY: u64 = 24;
 
@@ -51,7 +51,7 @@ const LOST: Want = Error("ended before the app's answer was complete");
 const NOT_DIFY: Want = Error("is not Dify. Nothing you send can change that: tell the operator");
 const KEY: Want = Error("the operator has to renew the key");
 const SILENT: Want = Error("fell silent for 1 s");
-const LATE: Want = Error("ended after 6 seconds");
+const LATE: Want = Error("ended after 10 seconds");
 
 #[rustfmt::skip]
 fn faults() -> Vec<Fault> {
@@ -127,8 +127,8 @@ fn faults() -> Vec<Fault> {
     // It only tells of a step, and is passed over unread.
     fault(12, "an event of 50 MB, a step", WORKFLOW, huge("node_finished", "outputs"), Answer("All is well."));
 
-    let small = sse(&[message("y")]);
-    fault(13, "100,000 small events", CHAT, Wire(vec![head(), Step::Repeat(small, 100_000), over()]), Answer("yyyyyyyy"));
+    let small = sse(&[message("y")]).repeat(100);
+    fault(13, "100,000 small events", CHAT, Wire(vec![head(), Step::Repeat(small, 1_000), over()]), Answer("yyyyyyyy"));
 
     fault(14, "invalid UTF-8", CHAT, Wire(vec![
         head(), Step::Send(b"data: {\"event\": \"message\", \"task_id\": \"t-1\", \"answer\": \"caf\xe9 \xff\"}\n\n".to_vec()), over(),

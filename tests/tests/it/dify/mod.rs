@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Longer than any of these answers may take.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
 
 /// The name of an app's tool, and arguments that it takes.
 fn good(app: SampleApp) -> (&'static str, Value) {
