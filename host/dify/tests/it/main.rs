@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod capacity;
+mod files;
 mod leaving;
 mod network;
 mod reading;
