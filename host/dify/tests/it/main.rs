@@ -4,6 +4,7 @@
 mod capacity;
 mod dead;
 mod every;
+mod files;
 mod follow;
 mod human_input;
 mod leaving;
