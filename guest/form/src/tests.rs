@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use crate::{Fault, FileKind, Files, Form, Kind, Uploads};
+use crate::{Fault, FileKind, Files, Form, Kind, Rule, Uploads};
 
 /// The form of a recorded workflow with one input of every type, as Dify 1.14.2 sends it.
 fn every_type() -> Form {
