@@ -184,7 +184,7 @@ impl CallBackend {
 impl Backend for CallBackend {
     fn run(&self, request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
         Box::pin(async move {
-            let answer = self.asked(request).await?.to_its_end().await?;
+            let answer = self.asked(request).await?.finish().await?;
             // Their addresses expire, and a guest may take its time.
             let io = &self.service.shared.io;
             let fetching = self.files.ahead(answer.files.clone(), io);

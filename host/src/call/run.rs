@@ -78,7 +78,7 @@ impl Wanted {
 
 impl NewRun {
     /// Runs the app to its end: no event crosses to the guest's threads. Dropping the future stops the run.
-    pub(super) async fn to_its_end(self) -> Result<wit::Answer, wit::Error> {
+    pub(super) async fn finish(self) -> Result<wit::Answer, wit::Error> {
         let (service, files) = (Arc::clone(&self.service), Arc::clone(&self.files));
         let (answer_to, answer) = oneshot::channel();
         service.shared.io.spawn(self.answer(answer_to));
