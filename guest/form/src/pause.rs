@@ -10,19 +10,19 @@ impl Form {
     /// Reads the `inputs` of Dify's `human_input_required`.
     ///
     /// Never fails, as [`Form::parse`] does not. No field counts as [`Field::required`], since an empty text is as good as
-    /// another here; but Dify wants all of them, see [`Form::answer`].
+    /// another here; but Dify wants all of them, see [`Form::check_answer`].
     #[must_use]
     pub fn of_pause(inputs: &Value) -> Form {
         let inputs = inputs.as_array().into_iter().flatten();
         Form::of(inputs.filter_map(Field::of_pause))
     }
 
-    /// Dify's inputs for a person's answer: a value for every field, with an address made a file mapping.
+    /// Does a person's answer fit? It has a value for every field.
     ///
     /// # Errors
-    /// Every input that does not fit, and every field that is missing.
-    pub fn answer(&self, given: Map<String, Value>) -> Result<Map<String, Value>, Vec<Fault>> {
-        let is_missing = |field: &&Field| match given.get(&field.variable) {
+    /// Every field that is missing, and every input that does not fit.
+    pub fn check_answer(&self, inputs: &Map<String, Value>) -> Result<(), Vec<Fault>> {
+        let is_missing = |field: &&Field| match inputs.get(&field.variable) {
             None | Some(Value::Null) => true,
             Some(value) => matches!(field.kind, Kind::File(_)) && *value == "",
         };
@@ -31,15 +31,11 @@ impl Form {
             rule: Rule::Missing,
         });
         let mut faults: Vec<Fault> = missing.collect();
-        let inputs = match self.inputs(given) {
-            Ok(inputs) => inputs,
-            Err(wrong) => return Err([faults, wrong].concat()),
-        };
-        if let Err(wrong) = self.check(&inputs) {
+        if let Err(wrong) = self.check(inputs) {
             faults.extend(wrong);
         }
         if faults.is_empty() {
-            Ok(inputs)
+            Ok(())
         } else {
             Err(faults)
         }
