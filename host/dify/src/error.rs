@@ -348,6 +348,10 @@ impl Error {
             | Self::NotDify { .. }
             | Self::RunFailed { .. }
             | Self::RunGone { .. }
+            | Self::UnknownAction { .. }
+            | Self::FormGone
+            | Self::FormAnswered
+            | Self::FormExpired
             | Self::Stopped { .. }
             | Self::Incomplete { .. }
             | Self::Provider { .. }
