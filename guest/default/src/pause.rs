@@ -295,7 +295,7 @@ fn wanted(kind: &Kind) -> String {
         Kind::Number => "a number".to_owned(),
         Kind::Checkbox => "true or false".to_owned(),
         Kind::File(files) | Kind::FileList { files, .. } if !files.takes_urls() => {
-            "a file, which only Dify's own page takes".to_owned()
+            "a file, as an object with its `data` in base64 and its `name`".to_owned()
         }
         Kind::File(_) => "the http or https address of a file".to_owned(),
         Kind::FileList { max_items, .. } => {

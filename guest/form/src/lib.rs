@@ -4,7 +4,7 @@
 //! * [`Form::schema`] is that form as JSON Schema 2020-12; arguments that fit it are Dify's inputs, but that files are
 //!   references, which the host replaces.
 //! * [`Form::complete`] adds the defaults that Dify would not apply by itself.
-//! * [`Form::of_pause`] reads the form of a run that waits for a person, [`Form::answer`] what that person gave.
+//! * [`Form::of_pause`] reads the form of a run that waits for a person, [`Form::check_answer`] what that person gave.
 //! * [`Form::check`] refuses what Dify would refuse late, or accept and misread, as [`Fault`]s a caller can act on.
 //!
 //! The crate knows JSON and nothing else, so the host and every guest share it.

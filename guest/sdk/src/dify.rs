@@ -222,7 +222,8 @@ pub struct Reply {
     pub pause: String,
     /// The id of one of its actions.
     pub action: String,
-    /// A value for every input of its form; an http or https address for a file.
+    /// A value for every input of its form; a file as a caller gives one: its address, or an object with `url`, `data` and
+    /// `name`, or `handle`.
     pub inputs: Map<String, Value>,
     /// For what later hosts read besides.
     pub extra: Map<String, Value>,

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
+use crate::human_input;
 use crate::joined::{self, Joined};
 use crate::outputs::within;
 use crate::rounds::Rounds;
@@ -411,7 +412,7 @@ impl Fold {
             );
         }
         let forms = match status {
-            Status::Paused => waiting(std::mem::take(&mut self.forms), state.reasons),
+            Status::Paused => human_input::waiting(std::mem::take(&mut self.forms), state.reasons),
             Status::Succeeded | Status::PartialSucceeded | Status::Other(_) => Vec::new(),
         };
         let (mut text, truncated) = self.text.take();
@@ -461,26 +462,6 @@ impl Fold {
             .map(|file| described(&file).unwrap_or(file))
             .collect()
     }
-}
-
-/// The forms that a pause waits for: those among its reasons, where it gives any. A form is told twice, and the telling with
-/// the token counts.
-fn waiting(mut told: Vec<HumanForm>, reasons: Option<Vec<HumanInput>>) -> Vec<HumanForm> {
-    let Some(reasons) = reasons.filter(|reasons| !reasons.is_empty()) else {
-        return told;
-    };
-    let asked = reasons.into_iter().filter(HumanInput::is_form);
-    asked
-        .map(|reason| {
-            let form = HumanForm::read(reason);
-            let before = told.iter().position(|known| known.id == form.id);
-            let before = before.map(|place| told.swap_remove(place));
-            match before {
-                Some(before) if form.token.is_none() => before,
-                _ => form,
-            }
-        })
-        .collect()
 }
 
 /// A flow's `message_end` and `workflow_finished` list the same files; either may be null in older versions.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use airlock_form::{Fault, Form};
+use airlock_form::Form;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -90,11 +90,11 @@ impl FormReply {
                 known: actions.to_vec(),
             });
         }
-        let answer = Form::of_pause(inputs).answer(given);
-        let inputs = answer.map_err(|faults: Vec<Fault>| Error::InvalidInputs(faults))?;
+        let form = Form::of_pause(inputs);
+        form.check_answer(&given).map_err(Error::InvalidInputs)?;
         Ok(Self {
             action: action.to_owned(),
-            inputs,
+            inputs: given,
         })
     }
 
@@ -138,6 +138,29 @@ impl HumanForm {
             token: told.form_token.as_deref().and_then(FormToken::new),
         }
     }
+}
+
+/// The forms that a pause waits for: those among its reasons, where it gives any. A form is told twice, and the telling with
+/// the token counts.
+pub(crate) fn waiting(
+    mut told: Vec<HumanForm>,
+    reasons: Option<Vec<HumanInput>>,
+) -> Vec<HumanForm> {
+    let Some(reasons) = reasons.filter(|reasons| !reasons.is_empty()) else {
+        return told;
+    };
+    let asked = reasons.into_iter().filter(HumanInput::is_form);
+    asked
+        .map(|reason| {
+            let form = HumanForm::read(reason);
+            let before = told.iter().position(|known| known.id == form.id);
+            let before = before.map(|place| told.swap_remove(place));
+            match before {
+                Some(before) if form.token.is_none() => before,
+                _ => form,
+            }
+        })
+        .collect()
 }
 
 impl App {

@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::asked::WAITING;
 use super::journal::Journal;
-use super::pauses;
+use super::pauses::Opened;
 use super::run::{NewRun, Wanted};
 use super::service::Inner;
 use super::translate;
@@ -83,10 +83,14 @@ impl CallBackend {
     }
 
     /// The rest of a run that has waited for a person.
-    fn answered(&self, reply: &wit::Reply) -> Result<NewRun, wit::Error> {
+    async fn answered(&self, reply: wit::Reply) -> Result<NewRun, wit::Error> {
         self.count()?;
-        let answered = pauses::open(reply, &self.service)?;
-        Ok(self.new_run(self.app()?, Wanted::Answered(answered)))
+        let opened = Opened::new(reply, &self.service)?;
+        let (request, pending) = opened.request(&self.service, &self.files)?;
+        let app = self.app()?;
+        let request = self.mapped(request, pending).await?;
+        let answered = opened.answered(request.inputs)?;
+        Ok(self.new_run(app, Wanted::Answered(answered)))
     }
 
     fn count(&self) -> Result<(), wit::Error> {
@@ -203,7 +207,7 @@ impl Backend for CallBackend {
 
     fn resume(&self, reply: wit::Reply) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            let run = self.answered(&reply)?.start().await?;
+            let run = self.answered(reply).await?.start().await?;
             Ok(Box::new(run) as Box<dyn Run>)
         })
     }

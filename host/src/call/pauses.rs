@@ -1,15 +1,22 @@
 //! What a run waits for: Dify's form on one side, on the other a handle that a guest and its client may hold. What opens the
 //! form is sealed in the handle, and with it all that a reply is checked by.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use airlock_dify::{Answer, App, Error, FormReply, FormToken, HumanForm, Known, Run};
+use airlock_dify::{
+    Answer, App, Error, FormReply, FormToken, HumanForm, Known, Mode, Run, RunRequest,
+};
+use airlock_form::{Form, Kind};
 use airlock_sandbox::wit;
 use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 
 use super::service::Inner;
 use super::translate;
+use crate::files::{CallFiles, Pending};
+use crate::publish::{FileInput, Many};
 
 /// Bytes that one handle seals. Models repeat it letter by letter, and clients carry it.
 const MAX_SEALED: usize = 8 << 10;
@@ -105,39 +112,111 @@ fn handle(form: &HumanForm, answer: &Answer, service: &Inner) -> Option<String> 
     Some(identities.seal_pause(&service.record, &plain))
 }
 
-/// Opens a reply's handle, and checks the reply by what it holds.
-pub(super) fn open(reply: &wit::Reply, service: &Inner) -> Result<Answered, wit::Error> {
-    let inputs: Map<String, Value> = serde_json::from_str(&reply.inputs).map_err(|error| {
-        wit::Error::InvalidArguments(format!(
-            "the inputs of a reply are not a JSON object: {error}"
-        ))
-    })?;
-    let identities = &service.shared.identities;
-    let plain = identities.open_pause(&service.record, &reply.pause);
-    let sealed: Option<Sealed> = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
-    let opened = sealed.and_then(|sealed| Some((FormToken::new(&sealed.token)?, sealed)));
-    let (token, sealed) = opened.ok_or_else(|| {
-        wit::Error::InvalidArguments(
-            "pause: this handle is not one of this app's, or its address has changed since; call the app again".into(),
-        )
-    })?;
-    if sealed.expires.is_some_and(|expires| expires <= now()) {
-        return Err(translate::error(&Error::FormExpired));
+/// A reply whose handle has been opened.
+pub(super) struct Opened {
+    known: Known,
+    token: FormToken,
+    actions: Vec<String>,
+    inputs: Value,
+    action: String,
+    given: Map<String, Value>,
+}
+
+impl Opened {
+    pub(super) fn new(reply: wit::Reply, service: &Inner) -> Result<Self, wit::Error> {
+        let given: Map<String, Value> = serde_json::from_str(&reply.inputs).map_err(|error| {
+            wit::Error::InvalidArguments(format!(
+                "the inputs of a reply are not a JSON object: {error}"
+            ))
+        })?;
+        let identities = &service.shared.identities;
+        let plain = identities.open_pause(&service.record, &reply.pause);
+        let sealed: Option<Sealed> = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
+        let opened = sealed.and_then(|sealed| Some((FormToken::new(&sealed.token)?, sealed)));
+        let (token, sealed) = opened.ok_or_else(|| {
+            wit::Error::InvalidArguments(
+                "pause: this handle is not one of this app's, or its address has changed since; call the app again"
+                    .into(),
+            )
+        })?;
+        if sealed.expires.is_some_and(|expires| expires <= now()) {
+            return Err(translate::error(&Error::FormExpired));
+        }
+        Ok(Self {
+            known: Known {
+                mode: service.mode.clone(),
+                user: identities.user(&service.record),
+                task: sealed.task,
+                run: Some(sealed.run),
+                conversation: sealed.conversation,
+                asked: None,
+            },
+            token,
+            actions: sealed.actions,
+            inputs: sealed.inputs,
+            action: reply.action,
+            given,
+        })
     }
-    let reply = FormReply::new(&sealed.actions, &sealed.inputs, &reply.action, inputs);
-    let known = Known {
-        mode: service.mode.clone(),
-        user: identities.user(&service.record),
-        task: sealed.task,
-        run: Some(sealed.run),
-        conversation: sealed.conversation,
-        asked: None,
-    };
-    Ok(Answered {
-        known,
-        token,
-        reply: reply.map_err(|error| translate::error(&error))?,
-    })
+
+    /// The reply's inputs as those of a run, and the files in it that Dify has to be told of. It is checked here, so that
+    /// no file is handed over for a reply that does not fit.
+    pub(super) fn request(
+        &self,
+        service: &Inner,
+        files: &CallFiles,
+    ) -> Result<(RunRequest, Pending), wit::Error> {
+        let form = Form::of_pause(&self.inputs);
+        let mut inputs = self.given.clone();
+        for field in &form.fields {
+            let (takes, many) = match &field.kind {
+                Kind::File(takes) => (takes, None),
+                Kind::FileList { files, max_items } => {
+                    let most = max_items.and_then(|most| usize::try_from(most).ok());
+                    (files, Some(Many { most }))
+                }
+                _ => continue,
+            };
+            let Some(value) = inputs.get_mut(&field.variable) else {
+                continue;
+            };
+            let input = FileInput {
+                name: field.variable.clone(),
+                takes: takes.clone(),
+                many,
+            };
+            let given = to_raw_value(value).expect("a JSON value is JSON");
+            let taken = files.take(&input, &service.sizes, &given);
+            *value = taken
+                .map_err(wit::Error::InvalidArguments)?
+                .unwrap_or_default();
+        }
+        let mut request = RunRequest {
+            mode: Mode::Workflow,
+            form: Arc::new(form),
+            inputs,
+            query: None,
+            conversation: None,
+            user: self.known.user.clone(),
+            files: Vec::new(),
+        };
+        let pending = files.pending(&mut request, None, &[])?;
+        self.reply(request.inputs.clone())?;
+        Ok((request, pending))
+    }
+
+    pub(super) fn answered(self, inputs: Map<String, Value>) -> Result<Answered, wit::Error> {
+        Ok(Answered {
+            reply: self.reply(inputs)?,
+            known: self.known,
+            token: self.token,
+        })
+    }
+
+    fn reply(&self, inputs: Map<String, Value>) -> Result<FormReply, wit::Error> {
+        FormReply::new(&self.actions, &self.inputs, &self.action, inputs)
+            .map_err(|error| translate::error(&error))
+    }
 }
 
 fn now() -> u64 {

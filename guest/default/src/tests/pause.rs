@@ -198,7 +198,7 @@ fn a_form_that_nobody_here_can_answer_is_not_asked() {
         ..pause()
     }]));
     let result = complete(host.call::<AnyApp>(&flow(), "flow", json!({})));
-    assert!(texts(&result)[0].contains("which only Dify's own page takes"));
+    assert!(texts(&result)[0].contains("an object with its `data` in base64"));
 }
 
 #[test]

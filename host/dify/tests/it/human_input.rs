@@ -131,7 +131,7 @@ async fn an_answer_is_checked_against_the_form_before_dify_is_touched() {
     for (name, words) in [
         (
             "err-human4-file-string",
-            "`proof` must be an http or https address",
+            "`proof` must be a file mapping, not a text",
         ),
         ("err-human4-missing-file", "`proof` is required and missing"),
         ("err-human4-select", "`level` must be one of `low`, `high`"),
