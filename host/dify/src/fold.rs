@@ -17,7 +17,7 @@ use crate::joined::{self, Joined};
 use crate::outputs::within;
 use crate::rounds::Rounds;
 use crate::text::{Text, prefix};
-use crate::wire::{AnyEvent, Envelope, HumanInput, NodeData, RunState, Step, TextData, is_step};
+use crate::wire::{AnyEvent, Envelope, NodeData, RunState, Step, TextData, is_step};
 use crate::{Answer, Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
