@@ -135,7 +135,6 @@ impl CallFiles {
     }
 
     /// Begins to fetch these on the host's own threads; the fetching ends with what comes back.
-    #[must_use]
     pub fn ahead(self: &Arc<Self>, references: Vec<String>, io: &Handle) -> AbortOnDropHandle<()> {
         let call = Arc::clone(self);
         AbortOnDropHandle::new(io.spawn(async move { ahead(&call, &references).await }))

@@ -55,7 +55,8 @@ impl CallFiles {
             None => return Ok(None),
             Some(Given::Url(url)) => {
                 let host_fetches = self.files.settings.fetched_by == FetchedBy::Airlock;
-                if !takes.takes_urls() && !(host_fetches && takes.takes_uploads()) {
+                let taken = takes.takes_urls() || host_fetches && takes.takes_uploads();
+                if !taken {
                     return Err(Rule::new(
                         "takes no addresses: give the file's data and name",
                     ));
