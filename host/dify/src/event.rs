@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
 
 use crate::Answer;
+use crate::wire::NodeData;
 
 /// One piece of news of a run. The last is [`Event::Done`]; a run that fails ends in an error instead.
 #[derive(Debug, Clone)]
@@ -35,6 +36,31 @@ pub enum Event {
     },
     /// The last event.
     Done(Box<Answer>),
+}
+
+impl Event {
+    /// A retry repeats the node's inputs and outputs; only what names it is passed on.
+    pub(crate) fn retry(node: NodeData) -> Self {
+        let retry_index = node.retry_index;
+        let node = node.started();
+        let brief = json!({"node_id": node.id, "node_type": node.kind, "title": node.title, "retry_index": retry_index});
+        Self::Other {
+            name: "node_retry".to_owned(),
+            data: to_raw_value(&brief).expect("a JSON value serialises"),
+        }
+    }
+
+    /// An event without a word of its own, of which `event` is the whole text.
+    pub(crate) fn other(name: &str, data: Option<&RawValue>, event: &str) -> Self {
+        let data = match data {
+            Some(data) => data.to_owned(),
+            None => RawValue::from_string(event.to_owned()).expect("it was parsed as JSON"),
+        };
+        Self::Other {
+            name: name.to_owned(),
+            data,
+        }
+    }
 }
 
 /// A step of a workflow or chatflow. Its inputs and outputs are not kept: they may hold megabytes and secrets.

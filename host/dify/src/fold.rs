@@ -9,7 +9,6 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use crate::human_input;
@@ -227,7 +226,7 @@ impl Fold {
                     "a long event that this client has no word for was passed over"
                 );
             }
-            name => out.push_back(other(name, event.data, &data)),
+            name => out.push_back(Event::other(name, event.data, &data)),
         }
         Ok(())
     }
@@ -237,7 +236,7 @@ impl Fold {
         let event = match name {
             "node_started" => Event::NodeStarted(data.started()),
             "node_finished" => Event::NodeFinished(data.finished()),
-            "node_retry" => retry(data),
+            "node_retry" => Event::retry(data),
             "iteration_started" | "iteration_next" | "iteration_completed" => {
                 self.round(RoundKind::Iteration, name, data)
             }
@@ -494,28 +493,6 @@ fn id(text: &Option<Cow<'_, str>>) -> Option<String> {
 pub(crate) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(plain)
-}
-
-/// A retry repeats the node's inputs and outputs; only what names it is passed on.
-fn retry(node: NodeData) -> Event {
-    let retry_index = node.retry_index;
-    let node = node.started();
-    let brief = json!({"node_id": node.id, "node_type": node.kind, "title": node.title, "retry_index": retry_index});
-    Event::Other {
-        name: "node_retry".to_owned(),
-        data: to_raw_value(&brief).expect("a JSON value serialises"),
-    }
-}
-
-fn other(name: &str, data: Option<&RawValue>, event: &str) -> Event {
-    let data = match data {
-        Some(data) => data.to_owned(),
-        None => RawValue::from_string(event.to_owned()).expect("it was parsed as JSON"),
-    };
-    Event::Other {
-        name: name.to_owned(),
-        data,
-    }
 }
 
 #[cfg(test)]
