@@ -116,7 +116,7 @@ impl Run {
     }
 
     /// What Dify calls the run, as far as it has said.
-    pub fn ids(&self) -> &Ids {
+    fn ids(&self) -> &Ids {
         self.live.as_ref().map_or(&self.ids, |live| live.fold.ids())
     }
 

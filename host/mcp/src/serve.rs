@@ -79,9 +79,13 @@ pub(crate) struct Refused {
 impl Mcp {
     /// For all addresses of one server.
     pub fn new(config: Config, keys: &Keys) -> Self {
+        Self::of(Shared::new(config, keys, Replicas::default()))
+    }
+
+    fn of(shared: Shared) -> Self {
         Self {
-            large: Semaphore::new(config.file_bodies),
-            shared: Arc::new(Shared::new(config, keys, Replicas::default())),
+            large: Semaphore::new(shared.config.file_bodies),
+            shared: Arc::new(shared),
             _hearing: None,
         }
     }
@@ -89,8 +93,7 @@ impl Mcp {
     /// The same, as one of several replicas that have the same keys. Needs a tokio runtime.
     pub fn with_replicas(config: Config, keys: &Keys, channel: Arc<dyn Channel>) -> Self {
         let messages = channel.subscribe();
-        let mut mcp = Self::new(config, keys);
-        mcp.shared = Arc::new(Shared::new(config, keys, Replicas::new(channel)));
+        let mut mcp = Self::of(Shared::new(config, keys, Replicas::new(channel)));
         let hearing = tokio::spawn(replicas::hear(Arc::clone(&mcp.shared), messages));
         mcp._hearing = Some(AbortOnDropHandle::new(hearing));
         mcp
