@@ -178,6 +178,7 @@ impl Component {
                 Ok(instance) => function(&mut store, &instance).await,
                 Err(error) => Err(error),
             };
+            store.data_mut().end_output();
             ended.map_err(|error| failure(&error, store.data(), &limits_in))
         };
         let timed = Timed {
@@ -218,9 +219,14 @@ pub(crate) fn failure(error: &wasmtime::Error, state: &State, limits: &Limits) -
         Some(Trap::Interrupt) => Failure::Cpu(limits.cpu),
         trap => match (state.limiter.refused, trap) {
             (Some(bound), _) => Failure::Bound(bound),
-            (None, Some(trap)) => Failure::Trap(trap.to_string()),
-            // Without a trap code: a value the contract does not allow, or a bound of wasmtime's own.
-            (None, None) => Failure::Trap(format!("{error:#}")),
+            (None, trap) => {
+                // Without a trap code: a value the contract does not allow, or a bound of wasmtime's own.
+                let trap = trap.map_or_else(|| format!("{error:#}"), |trap| trap.to_string());
+                Failure::Trap(match state.last_words() {
+                    Some(words) => format!("{trap}; its last words: {words}"),
+                    None => trap,
+                })
+            }
         },
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES, as_component, inspect};
 use crate::state::State;
+use crate::wasi;
 
 /// A guest's compiled code with its imports linked: what is left for a call is to instantiate it. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +47,7 @@ impl Component {
         Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
         let wrong_types = |error: wasmtime::Error| Refusal::WrongTypes(format!("{error:#}"));
+        wasi::link(&mut linker, &compiled).map_err(wrong_types)?;
         let pre = linker.instantiate_pre(&compiled).map_err(wrong_types)?;
         let exports = Exports {
             tools: GuestIndices::new(&pre).map_err(wrong_types)?,

@@ -14,9 +14,10 @@ use crate::ticker::Ticker;
 /// How long a call waits for a free instance before it is told that there is none.
 const SLOT_WAIT: Duration = Duration::from_secs(5);
 
-/// Core instances, memories and tables for each component: `wit-component` makes three or four core instances of one
-/// guest, with one memory and up to two tables among them.
-const CORE_PER_COMPONENT: u32 = 4;
+/// Core instances for each component: a guest in Rust or JavaScript has three or four, one in Python fourteen, and
+/// thirty-eight where `componentize-py` has stubbed WASI. The pool counts them and keeps nothing ready for them.
+const CORE_PER_COMPONENT: u32 = 64;
+/// Memories and tables: all of these have one memory and two tables.
 const PARTS_PER_COMPONENT: u32 = 2;
 
 /// What the engine is built with.
@@ -199,6 +200,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances * CORE_PER_COMPONENT)
+        .max_core_instances_per_component(CORE_PER_COMPONENT)
         .total_memories(instances * PARTS_PER_COMPONENT)
         .total_tables(instances * PARTS_PER_COMPONENT)
         .total_stacks(instances)

@@ -23,6 +23,7 @@ mod limits;
 pub mod measure;
 mod state;
 mod ticker;
+mod wasi;
 
 pub use backend::{Backend, BoxFuture, Run};
 pub use bindings::wit;

@@ -190,6 +190,10 @@ fn meaning(import: &str) -> &'static str {
         "may run its own Dify app"
     } else if import.contains("/client@") {
         "may report progress, log, and wait"
+    } else if import.starts_with("wasi:sockets/") {
+        "WASI: there in name, using it fails the call"
+    } else if import.starts_with("wasi:") {
+        "WASI: there is nothing behind it but clocks, random numbers and the log"
     } else {
         "names for data, no ability"
     }
