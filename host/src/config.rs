@@ -298,11 +298,13 @@ impl GuestArgs {
                 time: Duration::from_secs(self.compile_time),
                 memory: self.compile_memory << 20,
             },
-            cache: home.filter(|_| bytes > 0).map(|(home, master)| CacheConfig {
-                directory: home.cache(),
-                bytes,
-                key: master.derive(Purpose::CodeCache),
-            }),
+            cache: home
+                .filter(|_| bytes > 0)
+                .map(|(home, master)| CacheConfig {
+                    directory: home.cache(),
+                    bytes,
+                    key: master.derive(Purpose::CodeCache),
+                }),
             loaded: self.code_loaded << 20,
         }
     }

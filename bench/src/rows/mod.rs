@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
 use serde_json::{Value, json};
 
 use crate::load::{self, Target};
@@ -105,7 +107,10 @@ impl World {
         let (_, body) = load::once(&target).await?;
         let took = began.elapsed();
         let answer: Value = serde_json::from_slice(&body)?;
-        ensure!(answer["result"]["isError"] != true && answer.get("error").is_none(), "{answer}");
+        ensure!(
+            answer["result"]["isError"] != true && answer.get("error").is_none(),
+            "{answer}"
+        );
         Ok(took)
     }
 

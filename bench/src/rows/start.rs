@@ -86,7 +86,9 @@ async fn round(
     let path = format!("/server/{}/mcp", code.expose());
     for times in [first, second] {
         times.push(milliseconds(
-            world.once_at(&server, &path, Era::Stateless, "tools/call", &params).await?,
+            world
+                .once_at(&server, &path, Era::Stateless, "tools/call", &params)
+                .await?,
         ));
     }
     memory.push(server.memory()?.now as f64 * 1.024 / 1e3);

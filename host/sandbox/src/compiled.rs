@@ -60,9 +60,7 @@ impl Compiled {
 pub fn compatibility() -> Result<u64, Refusal> {
     let compiler = compiler().map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
     let mut hasher = DefaultHasher::new();
-    compiler
-        .precompile_compatibility_hash()
-        .hash(&mut hasher);
+    compiler.precompile_compatibility_hash().hash(&mut hasher);
     Ok(hasher.finish())
 }
 

@@ -53,10 +53,7 @@ impl Component {
         // promised to be that by the caller of `Compiled::from_bytes`. They are memory of ours, which nobody else can
         // change while they are read, as they could a mapped file.
         let compiled = unsafe {
-            wasmtime::component::Component::deserialize(
-                &engine.0.wasmtime,
-                compiled.as_bytes(),
-            )
+            wasmtime::component::Component::deserialize(&engine.0.wasmtime, compiled.as_bytes())
         }
         .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
         let inspection = Inspection::of(&engine.0.wasmtime, &compiled);

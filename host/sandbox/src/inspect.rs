@@ -32,10 +32,7 @@ pub struct Inspection {
 
 impl Inspection {
     /// The same of a component that was compiled, and so inspected, before.
-    pub(crate) fn of(
-        engine: &wasmtime::Engine,
-        compiled: &wasmtime::component::Component,
-    ) -> Self {
+    pub(crate) fn of(engine: &wasmtime::Engine, compiled: &wasmtime::component::Component) -> Self {
         let names = compiled.component_type();
         Self {
             imports: names

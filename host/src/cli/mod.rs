@@ -146,7 +146,11 @@ pub fn start_log(command: &Command) {
     let usual = match command {
         Command::Serve(_) | Command::Demo(_) => "warn,airlock=info",
         // A command that is over in a moment says what it has to say itself.
-        Command::App(_) | Command::Guest(_) | Command::Healthcheck(_) | Command::Stdio(_) | Command::CompileGuest(_) => "warn",
+        Command::App(_)
+        | Command::Guest(_)
+        | Command::Healthcheck(_)
+        | Command::Stdio(_)
+        | Command::CompileGuest(_) => "warn",
     };
     let asked = std::env::var("AIRLOCK_LOG")
         .ok()

@@ -77,7 +77,10 @@ pub fn text(reply: &Reply) -> String {
 
 fn checked(check: &GuestCheck) -> String {
     let mut out = String::new();
-    line(&mut out, format_args!("{} bytes, {}", check.bytes, check.digest));
+    line(
+        &mut out,
+        format_args!("{} bytes, {}", check.bytes, check.digest),
+    );
     for (import, words) in check.imports.iter().zip(&check.permissions) {
         line(&mut out, format_args!("asks for  {import}: {words}"));
     }
@@ -87,7 +90,10 @@ fn checked(check: &GuestCheck) -> String {
     let app = check.app.as_deref().unwrap_or("the sample app");
     for tool in check.describes.iter().flat_map(|manifest| &manifest.tools) {
         let words = tool.description.lines().next().unwrap_or_default();
-        line(&mut out, format_args!("describes {} for {app}: {words}", tool.name));
+        line(
+            &mut out,
+            format_args!("describes {} for {app}: {words}", tool.name),
+        );
     }
     if let Some(words) = &check.declines {
         line(&mut out, format_args!("declines  {app}: {words}"));
@@ -128,7 +134,10 @@ fn differences(out: &mut String, changes: &Difference) {
             for (sign, value) in [('-', &member.from), ('+', &member.to)] {
                 match value {
                     Some(Value::String(text)) => {
-                        line(out, format_args!("{}", indented(&format!("{sign} {text}"), 8)));
+                        line(
+                            out,
+                            format_args!("{}", indented(&format!("{sign} {text}"), 8)),
+                        );
                     }
                     Some(value) => line(out, format_args!("        {sign} {value}")),
                     None => {}

@@ -91,7 +91,9 @@ impl Cache {
         entry.reserve_exact(usize::try_from(length).unwrap_or(0));
         // No larger one was ever written.
         (&mut file).take(self.bytes).read_to_end(&mut entry)?;
-        let (tag, rest) = entry.split_first_chunk::<TAG>().ok_or(Unusable::Truncated)?;
+        let (tag, rest) = entry
+            .split_first_chunk::<TAG>()
+            .ok_or(Unusable::Truncated)?;
         if entry.len() < HEADER {
             return Err(Unusable::Truncated);
         }
@@ -127,7 +129,8 @@ impl Cache {
         file.write_all(&header)?;
         file.write_all(code)?;
         // Not synced: what a power cut leaves of it does not carry its tag.
-        file.persist(self.path(digest)).map_err(|error| error.error)?;
+        file.persist(self.path(digest))
+            .map_err(|error| error.error)?;
         self.make_room()
     }
 

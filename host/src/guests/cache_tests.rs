@@ -124,5 +124,8 @@ fn code_that_is_larger_than_the_cache_is_not_kept() {
     let cache = cache(directory.path(), 1 << 10, 1, COMPATIBILITY);
     let error = cache.put(&digest("a"), &code()).expect_err("no room");
     assert!(error.to_string().contains("AIRLOCK_CODE_CACHE"), "{error}");
-    assert_eq!(fs::read_dir(directory.path()).expect("a directory").count(), 0);
+    assert_eq!(
+        fs::read_dir(directory.path()).expect("a directory").count(),
+        0
+    );
 }

@@ -70,10 +70,14 @@ pub enum OverBound {
     )]
     Memory(usize),
     /// Code out of proportion.
-    #[error("it compiles to more than {0} bytes of code, {GROWTH} times what it has itself: leave out what it does not use")]
+    #[error(
+        "it compiles to more than {0} bytes of code, {GROWTH} times what it has itself: leave out what it does not use"
+    )]
     Code(usize),
     /// The compiler did not survive it.
-    #[error("the compiler died of it ({0}): it may be nested too deep, or have found a fault of the compiler's")]
+    #[error(
+        "the compiler died of it ({0}): it may be nested too deep, or have found a fault of the compiler's"
+    )]
     Crash(String),
 }
 
@@ -107,7 +111,11 @@ impl Compiler {
         let busy = |_| GuestError::Busy(WAITING);
         Ok(Turn {
             _line: self.line.try_acquire().map_err(busy)?,
-            _turn: self.turn.acquire().await.map_err(|_| GuestError::Busy(WAITING))?,
+            _turn: self
+                .turn
+                .acquire()
+                .await
+                .map_err(|_| GuestError::Busy(WAITING))?,
         })
     }
 
@@ -146,7 +154,9 @@ impl Compiler {
             return Err(OverBound::Time(time).into());
         };
         let Ended { status, out, words } = ended.map_err(|error| {
-            GuestError::Internal(format!("the compiling process cannot be spoken to: {error}"))
+            GuestError::Internal(format!(
+                "the compiling process cannot be spoken to: {error}"
+            ))
         })?;
         if out.len() > most {
             return Err(OverBound::Code(most).into());
@@ -195,21 +205,16 @@ async fn exchange(child: &mut Child, component: &[u8], most: usize) -> std::io::
     let stdout = child.stdout.take().ok_or_else(gone)?;
     let stderr = child.stderr.take().ok_or_else(gone)?;
     let (mut out, mut words) = (Vec::new(), Vec::new());
-    let (mut stdout, mut stderr) = (stdout.take(most as u64 + 1), stderr.take(WORDS as u64));
     let say = async {
         // A child that dies says why by how it ends.
         let _ = stdin.write_all(component).await;
         drop(stdin);
     };
-    let ((), read, _) = tokio::join!(
-        say,
-        stdout.read_to_end(&mut out),
-        stderr.read_to_end(&mut words)
-    );
+    // Whoever has more to say than is heard finds its pipe closed.
+    let code = async { stdout.take(most as u64 + 1).read_to_end(&mut out).await };
+    let complaints = async { stderr.take(WORDS as u64).read_to_end(&mut words).await };
+    let ((), read, _) = tokio::join!(say, code, complaints);
     read?;
-    if out.len() > most {
-        child.start_kill()?;
-    }
     Ok(Ended {
         status: child.wait().await?,
         out,

@@ -43,7 +43,8 @@ fn over(error: GuestError) -> OverBound {
 
 #[tokio::test]
 async fn a_child_has_nothing_of_this_process_but_the_component() {
-    let (directory, config) = script("env >environment; cat >component; echo 'as asked' >&2; exit 7");
+    let (directory, config) =
+        script("env >environment; cat >component; echo 'as asked' >&2; exit 7");
     let error = over(compile(config, b"the component".to_vec()).await);
     assert!(
         matches!(&error, OverBound::Crash(words) if words.contains("exit status: 7: as asked")),
@@ -57,7 +58,11 @@ async fn a_child_has_nothing_of_this_process_but_the_component() {
     let mut given = environment
         .lines()
         .filter(|line| !own.iter().any(|name| line.starts_with(name)));
-    assert!(given.next().is_some_and(|line| line.starts_with("RAYON_NUM_THREADS=")));
+    assert!(
+        given
+            .next()
+            .is_some_and(|line| line.starts_with("RAYON_NUM_THREADS="))
+    );
     assert_eq!(given.next(), None);
 }
 
@@ -68,7 +73,10 @@ async fn a_slow_child_is_killed() {
     let began = Instant::now();
     let error = over(compile(CompilerConfig { time, ..config }, Vec::new()).await);
     assert_eq!(error, OverBound::Time(time));
-    assert!(error.to_string().contains("0.5 s (AIRLOCK_COMPILE_TIME)"), "{error}");
+    assert!(
+        error.to_string().contains("0.5 s (AIRLOCK_COMPILE_TIME)"),
+        "{error}"
+    );
     assert!(began.elapsed() < Duration::from_secs(30));
     let pid = std::fs::read_to_string(directory.path().join("pid")).expect("it ran");
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "it is gone");
@@ -83,18 +91,36 @@ async fn a_child_that_writes_without_end_is_cut_off() {
 
 #[tokio::test]
 async fn a_child_that_gets_no_memory_says_so() {
-    let (_directory, config) = script("echo 'memory allocation of 64 bytes failed' >&2; kill -ABRT $$");
+    let (_directory, config) =
+        script("echo 'memory allocation of 64 bytes failed' >&2; kill -ABRT $$");
     let error = over(compile(config, Vec::new()).await);
     assert_eq!(error, OverBound::Memory(1 << 30));
-    assert!(error.to_string().contains("1024 MiB of memory (AIRLOCK_COMPILE_MEMORY)"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("1024 MiB of memory (AIRLOCK_COMPILE_MEMORY)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_large_component_is_not_even_handed_over() {
     let (directory, config) = script("touch ran");
     let error = over(compile(config, vec![0; (1 << 20) + 1]).await);
-    assert!(matches!(error, OverBound::Size { bytes: 1_048_577, limit: 1_048_576 }), "{error}");
-    assert!(error.to_string().contains("AIRLOCK_COMPILE_SIZE"), "{error}");
+    assert!(
+        matches!(
+            error,
+            OverBound::Size {
+                bytes: 1_048_577,
+                limit: 1_048_576
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("AIRLOCK_COMPILE_SIZE"),
+        "{error}"
+    );
     assert!(!directory.path().join("ran").exists());
 }
 
@@ -126,7 +152,10 @@ async fn components_have_turns_and_the_line_has_an_end() {
     assert!(busy.is_busy(), "{busy}");
     drop(first);
     let second = others.remove(0).await.expect("its turn");
-    assert!(poll_now(others[0].as_mut()).is_pending(), "still one at a time");
+    assert!(
+        poll_now(others[0].as_mut()).is_pending(),
+        "still one at a time"
+    );
     // The first one's place in the line is free.
     let mut late = Box::pin(compiler.turn());
     assert!(poll_now(late.as_mut()).is_pending());

@@ -163,7 +163,10 @@ impl Guests {
     /// When the compiler does not know this processor.
     pub fn new(config: GuestsConfig) -> Result<Self, GuestError> {
         let cache = config.cache.map(|cache| -> Result<_, Refusal> {
-            Ok(Arc::new(Cache::new(cache, airlock_sandbox::compatibility()?)))
+            Ok(Arc::new(Cache::new(
+                cache,
+                airlock_sandbox::compatibility()?,
+            )))
         });
         Ok(Self(Arc::new(Inner {
             config: config.engine,
@@ -269,7 +272,11 @@ impl Inner {
         (when.elapsed() < REFUSED_FOR).then(|| Arc::clone(refusal))
     }
 
-    async fn load(self: &Arc<Self>, digest: Digest, source: Source) -> Result<Component, GuestError> {
+    async fn load(
+        self: &Arc<Self>,
+        digest: Digest,
+        source: Source,
+    ) -> Result<Component, GuestError> {
         let loading = {
             let mut all = lock(&self.loading);
             // It may have come since it was looked for.
@@ -421,3 +428,6 @@ async fn blocking<T: Send + 'static>(
         .await
         .map_err(|error| GuestError::Internal(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use airlock_dify::{AppKey, Dify};
-use airlock_sandbox::Component;
 use airlock_registry::{AppRecord, Described, Digest, NewApp, Overlay, Registry, Secret};
+use airlock_sandbox::Component;
 
 use super::drift::Troubles;
 use super::error::OpError;

@@ -131,11 +131,18 @@ impl Difference {
 const INPUTS: &str = "inputSchema";
 
 fn name(tool: &PublishedTool) -> &str {
-    tool.json.get("name").and_then(Value::as_str).unwrap_or_default()
+    tool.json
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn by_name(published: &Published) -> HashMap<&str, &PublishedTool> {
-    published.tools.iter().map(|tool| (name(tool), tool)).collect()
+    published
+        .tools
+        .iter()
+        .map(|tool| (name(tool), tool))
+        .collect()
 }
 
 fn changed(was: &PublishedTool, is: &PublishedTool) -> Option<ToolDifference> {
@@ -144,11 +151,11 @@ fn changed(was: &PublishedTool, is: &PublishedTool) -> Option<ToolDifference> {
         ..ToolDifference::default()
     };
     let (old, new) = (inputs(was), inputs(is));
-    for (input, schema) in &new {
+    for input in inputs_in_order(is) {
         match old.get(input) {
-            None => difference.inputs_added.push((*input).to_owned()),
-            Some(before) if before != schema => {
-                difference.inputs_changed.push((*input).to_owned());
+            None => difference.inputs_added.push(input.to_owned()),
+            before if before != new.get(input) => {
+                difference.inputs_changed.push(input.to_owned());
             }
             Some(_) => {}
         }
@@ -201,7 +208,9 @@ fn inputs(tool: &PublishedTool) -> HashMap<&str, (Option<&Value>, bool)> {
         let must = required.is_some_and(|names| names.iter().any(|name| name == input));
         (properties.and_then(|all| all.get(input)), must)
     };
-    inputs_in_order(tool).map(|input| (input, about(input))).collect()
+    inputs_in_order(tool)
+        .map(|input| (input, about(input)))
+        .collect()
 }
 
 /// The input schema without what is said of each input.
@@ -222,8 +231,10 @@ mod tests {
 
     fn tool(name: &str, description: &str, inputs: Value, required: Value) -> Tool {
         let schema = json!({"type": "object", "properties": inputs, "required": required});
-        serde_json::from_value(json!({"name": name, "description": description, "input_schema": schema}))
-            .expect("a tool")
+        serde_json::from_value(
+            json!({"name": name, "description": description, "input_schema": schema}),
+        )
+        .expect("a tool")
     }
 
     fn manifest(tools: Vec<Tool>) -> Manifest {
@@ -248,7 +259,12 @@ mod tests {
             tool("stays", "Same.", json!({"q": text}), json!(["q"])),
             tool("goes", "Goes.", json!({"a": text}), json!([])),
             tool("old_name", "Renamed.", json!({"b": text}), json!([])),
-            tool("other", "Was.", json!({"c": text, "d": text, "e": text}), json!(["c"])),
+            tool(
+                "other",
+                "Was.",
+                json!({"c": text, "d": text, "e": text}),
+                json!(["c"]),
+            ),
         ]);
         let mut is = manifest(vec![
             tool("stays", "Same.", json!({"q": text}), json!(["q"])),
@@ -296,10 +312,18 @@ mod tests {
     #[test]
     fn the_same_again_is_no_change() {
         let text = json!({"type": "string"});
-        let same = manifest(vec![tool("same", "Same.", json!({"q": text}), json!(["q"]))]);
+        let same = manifest(vec![tool(
+            "same",
+            "Same.",
+            json!({"q": text}),
+            json!(["q"]),
+        )]);
         let mut overlay = Overlay::default();
         overlay.tools.insert("gone".into(), ToolOverlay::default());
         let difference = between(&same, &same, &overlay);
-        assert!(difference.is_empty(), "what fitted nothing before is no news: {difference:?}");
+        assert!(
+            difference.is_empty(),
+            "what fitted nothing before is no news: {difference:?}"
+        );
     }
 }

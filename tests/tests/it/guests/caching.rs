@@ -4,18 +4,27 @@ use std::os::unix::fs::PermissionsExt;
 
 use airlock_stand_in::SampleApp;
 use airlock_tests::guests::component;
-use airlock_tests::{Program, World};
+use airlock_tests::{Program, World, WorldConfig};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{behaves, call, entries, publish};
+use crate::cli::desk::{Desk, at, host};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_compiles_nothing_that_was_compiled_before() {
     let world = World::start().await.expect("a world");
     let hostile = publish(&world, component("airlock-guest-hostile")).await;
-    let chat = world.publish(SampleApp::TravelChat).await.expect("published");
-    let code = |url: &str| url.rsplit_once("/server/").expect("an address").1.to_owned();
+    let chat = world
+        .publish(SampleApp::TravelChat)
+        .await
+        .expect("published");
+    let code = |url: &str| {
+        url.rsplit_once("/server/")
+            .expect("an address")
+            .1
+            .to_owned()
+    };
     assert_eq!(world.server.operations.guests.counts().compiled, 2);
     assert_eq!(entries(world.home()).len(), 2);
     for entry in entries(world.home()) {
@@ -49,27 +58,8 @@ async fn what_many_call_at_once_is_loaded_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guests_that_do_not_fit_into_memory_together_take_turns() {
-    let mut config = airlock_tests::WorldConfig::default();
-    // One has about 1 MiB of code.
-    config.adjust = |config| config.guests.code_loaded = 1;
-    let world = World::with(config).await.expect("a world");
-    let hostile = publish(&world, component("airlock-guest-hostile")).await;
-    let chat = world.publish(SampleApp::TravelChat).await.expect("published");
-    let counts = || world.server.operations.guests.counts();
-    let before = counts().cached;
-    for _ in 0..2 {
-        behaves(&hostile).await;
-        let trip = json!({"query": "Where to?", "topic": "Lisbon"});
-        assert!(!call(&chat, "travel_chat", trip).await.1);
-    }
-    assert_eq!(counts().compiled, 2, "nothing is compiled twice");
-    assert!(counts().cached >= before + 3, "{:?}", counts());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_somebody_touched_is_compiled_anew_and_told_once() {
-    let desk = crate::cli::desk::Desk::new().await;
+    let desk = Desk::new().await;
     let key = desk.dify.key(SampleApp::WordCounter);
     desk.airlock
         .json_with(&["app", "add", "-"], key)
@@ -95,7 +85,7 @@ async fn an_entry_that_somebody_touched_is_compiled_anew_and_told_once() {
     for bad in [forged, written[..written.len() / 2].to_vec(), foreign] {
         std::fs::write(entry, &bad).expect("our file");
         let (server, address) = desk.serve().await;
-        let url = crate::cli::desk::at(&crate::cli::desk::host(&enabled), address);
+        let url = at(&host(&enabled), address);
         for _ in 0..2 {
             let (text, is_error) = call(&url, "word_counter", json!({"query": "one two"})).await;
             assert!(!is_error, "{text}");
@@ -110,8 +100,10 @@ async fn an_entry_that_somebody_touched_is_compiled_anew_and_told_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_cache_guests_run_all_the_same() {
-    let mut config = airlock_tests::WorldConfig::default();
-    config.adjust = |config| config.guests.code_cache = 0;
+    let config = WorldConfig {
+        adjust: |config| config.guests.code_cache = 0,
+        ..WorldConfig::default()
+    };
     let world = World::with(config).await.expect("a world");
     let url = publish(&world, component("airlock-guest-hostile")).await;
     behaves(&url).await;

@@ -18,7 +18,9 @@ fn bomb() -> Vec<u8> {
     let mut body = String::new();
     for at in 0..LOOPS {
         let variable = at % VARIABLES;
-        body += &format!("(loop (br_if 0 (local.tee {variable} (i32.sub (local.get {variable}) (i32.const 1)))))\n");
+        body += &format!(
+            "(loop (br_if 0 (local.tee {variable} (i32.sub (local.get {variable}) (i32.const 1)))))\n"
+        );
     }
     for variable in 0..VARIABLES {
         body += &format!("(drop (i32.load (local.get {variable})))\n");
@@ -54,13 +56,17 @@ async fn refusal(world: &World, component: Vec<u8>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_component_that_takes_too_long_to_compile_is_given_up_and_the_old_guest_serves_meanwhile() {
+async fn a_component_that_takes_too_long_to_compile_is_given_up_and_the_old_guest_serves_meanwhile()
+{
     let (world, url) = world(|config| {
         in_a_process(config);
         config.guests.compile_time = 3;
     })
     .await;
-    let chat = world.publish(SampleApp::TravelChat).await.expect("published");
+    let chat = world
+        .publish(SampleApp::TravelChat)
+        .await
+        .expect("published");
     let refused = refusal(&world, bomb());
     let meanwhile = async {
         let mut slowest = Duration::ZERO;

@@ -31,7 +31,9 @@ async fn a_call_that_runs_ends_with_the_old_guest_and_the_next_one_has_the_new()
             each: Duration::from_millis(50),
         },
     );
-    let under_way = Post::to(&url).call("brief", json!({"topic": "bees"})).send();
+    let under_way = Post::to(&url)
+        .call("brief", json!({"topic": "bees"}))
+        .send();
     let under_way = under_way.await.expect("an answer begins");
     world
         .dify
@@ -49,8 +51,15 @@ async fn a_call_that_runs_ends_with_the_old_guest_and_the_next_one_has_the_new()
     let arguments = json!({"query": "a kettle"});
     let (text, is_error) = call(&url, "product_blurb", arguments).await;
     assert!(!is_error && text.contains("kettle"), "{text}");
-    let gone = Post::to(&url).call("brief", json!({"topic": "bees"})).send().await;
-    let gone = gone.expect("an answer").response().await.expect("a message");
+    let gone = Post::to(&url)
+        .call("brief", json!({"topic": "bees"}))
+        .send()
+        .await;
+    let gone = gone
+        .expect("an answer")
+        .response()
+        .await
+        .expect("a message");
     assert_eq!(gone["error"]["code"], -32602, "{gone}");
 
     // Only the old guest makes points of an answer.
@@ -61,13 +70,19 @@ async fn a_call_that_runs_ends_with_the_old_guest_and_the_next_one_has_the_new()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_cannot_describe_the_app_leaves_the_old_one_serving() {
     let world = World::start().await.expect("a world");
-    let url = world.publish(SampleApp::WeeklyReport).await.expect("published");
+    let url = world
+        .publish(SampleApp::WeeklyReport)
+        .await
+        .expect("published");
     let given = Operation::SetGuest {
         app: "weekly-report".into(),
         component: Some(component("airlock-guest-brief")),
     };
     let refused = world.ask(given).await.expect_err("it declines this app");
-    assert!(refused.to_string().contains("does not serve this app"), "{refused}");
+    assert!(
+        refused.to_string().contains("does not serve this app"),
+        "{refused}"
+    );
     let list = Post::to(&url).rpc("tools/list", json!({})).send().await;
     let list = list.expect("an answer");
     assert_eq!(list.status, StatusCode::OK);
@@ -102,7 +117,10 @@ async fn what_a_guest_would_change_is_said_beforehand_and_nothing_changes() {
 
     let other = check(component("airlock-guest-default")).await;
     assert_eq!(other.app.as_deref(), Some("word-counter"));
-    let dify = other.imports.iter().position(|name| name == "airlock:guest/dify@0.1.0");
+    let dify = other
+        .imports
+        .iter()
+        .position(|name| name == "airlock:guest/dify@0.1.0");
     assert_eq!(
         other.permissions[dify.expect("it runs its app")],
         "may run the Dify app that it serves, and no other"
@@ -110,7 +128,10 @@ async fn what_a_guest_would_change_is_said_beforehand_and_nothing_changes() {
     let changes = other.changes.expect("it was compared");
     assert_eq!(changes.added, ["word_counter"]);
     assert_eq!(changes.removed.len(), 8);
-    assert!(changes.besides.contains(&"prompts".to_owned()), "{changes:?}");
+    assert!(
+        changes.besides.contains(&"prompts".to_owned()),
+        "{changes:?}"
+    );
     assert_eq!(
         changes.unmatched,
         ["the guest has no tool \"panic\" any more; its texts are kept"]
