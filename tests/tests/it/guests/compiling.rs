@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::{behaves, call, in_a_process, publish};
 
-/// A component of some 100 kB that is a guest by its export, and for which a compiler takes minutes and gigabytes: every one
-/// of many loops is left with every one of many variables alive.
+/// A small component that is a guest by its export, and that a compiler takes much time and memory for: every one of many
+/// loops is left with every one of many variables alive.
 fn bomb() -> Vec<u8> {
     const VARIABLES: usize = 20_000;
     const LOOPS: usize = 4_000;
