@@ -44,7 +44,11 @@ pub(crate) fn build(workspace: &Path, tools: &Path, directory: &Path) -> Result<
     guest("airlock-guest-table", table.join("table.py"), stubbed)?;
     // The same without: it imports WASI, as a guest does whose author did not know better.
     let unstubbed = Compiler::Python(&python, &[]);
-    guest("airlock-guest-table-wasi", table.join("table.py"), unstubbed)
+    guest(
+        "airlock-guest-table-wasi",
+        table.join("table.py"),
+        unstubbed,
+    )
 }
 
 enum Compiler<'a> {

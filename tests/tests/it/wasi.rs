@@ -108,7 +108,10 @@ async fn what_is_printed_is_logged_line_by_line() {
         (wit::Level::Info, r#""two""#),
         (wit::Level::Info, r#""and \"more\"""#),
     ];
-    assert_eq!(guest.log.lines(), lines.map(|(level, line)| (level, line.into())));
+    assert_eq!(
+        guest.log.lines(),
+        lines.map(|(level, line)| (level, line.into()))
+    );
 }
 
 #[tokio::test]
@@ -135,7 +138,8 @@ async fn exit_ends_the_call_and_says_so() {
 #[tokio::test]
 async fn sockets_are_there_in_name_alone() {
     let words = Guest::load().trapped("connect", 0).await;
-    let expected = "it called wasi:sockets/instance-network instance-network, which no guest can use";
+    let expected =
+        "it called wasi:sockets/instance-network instance-network, which no guest can use";
     assert!(words.contains(expected), "{words}");
 }
 
@@ -145,7 +149,10 @@ async fn clocks_go_by_milliseconds_and_tell_nothing_of_the_host() {
     let (monotonic, wall) = (clocks[0].as_u64(), clocks[1].as_u64());
     // The first look is its beginning, whenever this machine began.
     assert_eq!(monotonic, Some(0), "{clocks}");
-    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
+    let now = std::time::UNIX_EPOCH
+        .elapsed()
+        .expect("after 1970")
+        .as_secs();
     assert!(wall.is_some_and(|wall| now - wall < 60), "{clocks}");
 }
 
@@ -220,7 +227,10 @@ async fn a_wait_in_describe_ends_it() {
 async fn what_a_guest_printed_before_it_trapped_in_describe_is_in_the_failure() {
     let ended = Guest::load().describe("panics").await;
     let words = ended.expect_err("it panics").to_string();
-    assert!(words.ends_with("its last words: nobody\nknows why"), "{words}");
+    assert!(
+        words.ends_with("its last words: nobody\nknows why"),
+        "{words}"
+    );
 }
 
 /// Runs no app, and keeps what is logged.

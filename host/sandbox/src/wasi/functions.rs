@@ -56,11 +56,10 @@ pub(super) fn link(
         ("wasi:cli/environment", "initial-cwd") => {
             instance.func_wrap(f, |_: Store, ()| Ok((None::<String>,)))
         }
-        ("wasi:cli/exit", "exit") => {
-            instance.func_wrap(f, |_: Store, _: (Result<(), ()>,)| -> wasmtime::Result<()> {
-                Err(Exited.into())
-            })
-        }
+        ("wasi:cli/exit", "exit") => instance.func_wrap(
+            f,
+            |_: Store, _: (Result<(), ()>,)| -> wasmtime::Result<()> { Err(Exited.into()) },
+        ),
         ("wasi:cli/stdin", "get-stdin") => instance.func_wrap(f, |_: Store, ()| {
             Ok((Resource::<InputStream>::new_own(STDIN),))
         }),
@@ -75,19 +74,16 @@ pub(super) fn link(
             "get-terminal-stdin" | "get-terminal-stdout" | "get-terminal-stderr",
         ) => instance.func_wrap(f, |_: Store, ()| Ok((None::<Resource<Absent>>,))),
 
-        ("wasi:clocks/monotonic-clock", "now") => {
-            instance.func_wrap(f, |mut store: Store, ()| {
-                Ok((store.data_mut().wasi.monotonic(),))
-            })
-        }
+        ("wasi:clocks/monotonic-clock", "now") => instance.func_wrap(f, |mut store: Store, ()| {
+            Ok((store.data_mut().wasi.monotonic(),))
+        }),
         ("wasi:clocks/monotonic-clock", "resolution") => {
             instance.func_wrap(f, |_: Store, ()| Ok((RESOLUTION,)))
         }
-        ("wasi:clocks/monotonic-clock", "subscribe-instant") => {
-            instance.func_wrap(f, |mut store: Store, (when,): (u64,)| {
+        ("wasi:clocks/monotonic-clock", "subscribe-instant") => instance
+            .func_wrap(f, |mut store: Store, (when,): (u64,)| {
                 Ok((store.data_mut().wasi.pollable(when)?,))
-            })
-        }
+            }),
         ("wasi:clocks/monotonic-clock", "subscribe-duration") => {
             instance.func_wrap(f, |mut store: Store, (nanos,): (u64,)| {
                 let world = &mut store.data_mut().wasi;
@@ -114,28 +110,25 @@ pub(super) fn link(
             })
         }
 
-        (
-            "wasi:io/streams",
-            "[method]input-stream.read" | "[method]input-stream.blocking-read",
-        ) => instance.func_wrap(f, |_: Store, _: (Resource<InputStream>, u64)| {
-            Ok::<Streamed<Vec<u8>>, _>((Err(StreamError::Closed),))
-        }),
-        (
-            "wasi:io/streams",
-            "[method]input-stream.skip" | "[method]input-stream.blocking-skip",
-        ) => instance.func_wrap(f, |_: Store, _: (Resource<InputStream>, u64)| {
-            Ok::<Streamed<u64>, _>((Err(StreamError::Closed),))
-        }),
+        ("wasi:io/streams", "[method]input-stream.read" | "[method]input-stream.blocking-read") => {
+            instance.func_wrap(f, |_: Store, _: (Resource<InputStream>, u64)| {
+                Ok::<Streamed<Vec<u8>>, _>((Err(StreamError::Closed),))
+            })
+        }
+        ("wasi:io/streams", "[method]input-stream.skip" | "[method]input-stream.blocking-skip") => {
+            instance.func_wrap(f, |_: Store, _: (Resource<InputStream>, u64)| {
+                Ok::<Streamed<u64>, _>((Err(StreamError::Closed),))
+            })
+        }
         ("wasi:io/streams", "[method]input-stream.subscribe") => {
             instance.func_wrap(f, |mut store: Store, _: (Resource<InputStream>,)| {
                 Ok((store.data_mut().wasi.pollable(0)?,))
             })
         }
-        ("wasi:io/streams", "[method]output-stream.check-write") => {
-            instance.func_wrap(f, |_: Store, _: (Resource<Stream>,)| {
+        ("wasi:io/streams", "[method]output-stream.check-write") => instance
+            .func_wrap(f, |_: Store, _: (Resource<Stream>,)| {
                 Ok::<Streamed<u64>, _>((Ok(ROOM),))
-            })
-        }
+            }),
         (
             "wasi:io/streams",
             "[method]output-stream.write" | "[method]output-stream.blocking-write-and-flush",
@@ -152,11 +145,10 @@ pub(super) fn link(
         ) => instance.func_wrap(f, |_: Store, _: (Resource<Stream>,)| {
             Ok::<Streamed<()>, _>((Ok(()),))
         }),
-        ("wasi:io/streams", "[method]output-stream.subscribe") => {
-            instance.func_wrap(f, |mut store: Store, _: (Resource<Stream>,)| {
+        ("wasi:io/streams", "[method]output-stream.subscribe") => instance
+            .func_wrap(f, |mut store: Store, _: (Resource<Stream>,)| {
                 Ok((store.data_mut().wasi.pollable(0)?,))
-            })
-        }
+            }),
 
         ("wasi:random/random", "get-random-bytes")
         | ("wasi:random/insecure", "get-insecure-random-bytes") => {
@@ -165,11 +157,10 @@ pub(super) fn link(
             })
         }
         ("wasi:random/random", "get-random-u64")
-        | ("wasi:random/insecure", "get-insecure-random-u64") => {
-            instance.func_wrap(f, |mut store: Store, ()| {
+        | ("wasi:random/insecure", "get-insecure-random-u64") => instance
+            .func_wrap(f, |mut store: Store, ()| {
                 Ok((store.data_mut().wasi.random()?,))
-            })
-        }
+            }),
         ("wasi:random/insecure-seed", "insecure-seed") => {
             instance.func_wrap(f, |mut store: Store, ()| {
                 let world = &mut store.data_mut().wasi;

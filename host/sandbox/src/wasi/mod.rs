@@ -127,9 +127,7 @@ fn resource(instance: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::R
             ResourceType::host::<functions::InputStream>(),
             |_, _| Ok(()),
         ),
-        "output-stream" => {
-            instance.resource(name, ResourceType::host::<Stream>(), |_, _| Ok(()))
-        }
+        "output-stream" => instance.resource(name, ResourceType::host::<Stream>(), |_, _| Ok(())),
         _ => instance.resource(name, ResourceType::host::<Absent>(), |_, _| Ok(())),
     }
 }

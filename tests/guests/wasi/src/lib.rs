@@ -2,7 +2,8 @@
 #![cfg(target_family = "wasm")]
 
 use airlock_guest::{
-    App, CallRequest, CallResult, Error, Guest, Manifest, Outcome, Schema, Tool, Value, export, json,
+    App, CallRequest, CallResult, Error, Guest, Manifest, Outcome, Schema, Tool, Value, export,
+    json,
 };
 
 mod bindings {
