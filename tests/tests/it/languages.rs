@@ -75,11 +75,14 @@ async fn a_guest_in_javascript_gives_a_text_to_its_app_in_parts() {
     world.dify.set(app, Behaviour::NotPublished);
     let (result, _) = call(&url, "in_parts", json!({"text": "two words"})).await;
     assert_eq!(result["isError"], json!(true), "{result}");
-    assert!(text(&result).contains("author has to publish"), "{result}");
+    assert!(
+        text(&result).contains("Its author has to finish"),
+        "{result}"
+    );
 
     // An app that needs more than a text is refused, in the guest's words.
     let refused = world.publish_with(SampleApp::TravelChat, guest()).await;
-    let words = refused.expect_err("it requires a topic").to_string();
+    let words = format!("{:#}", refused.expect_err("it requires a topic"));
     assert!(words.contains("also requires `topic`"), "{words}");
 }
 
@@ -126,11 +129,14 @@ async fn python(package: &str) {
     assert!(text(&result).contains("without a table"), "{result}");
     world.dify.set(app, Behaviour::NotPublished);
     let (result, _) = call(&url, "table", wanted).await;
-    assert!(text(&result).contains("author has to publish"), "{result}");
+    assert!(
+        text(&result).contains("Its author has to finish"),
+        "{result}"
+    );
 
     // An app that needs more than a text is refused, in the guest's words.
     let refused = world.publish_with(SampleApp::TravelChat, guest()).await;
-    let words = refused.expect_err("it requires a topic").to_string();
+    let words = format!("{:#}", refused.expect_err("it requires a topic"));
     assert!(words.contains("also requires `topic`"), "{words}");
 }
 

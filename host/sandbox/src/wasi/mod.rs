@@ -100,19 +100,25 @@ pub(crate) fn link(linker: &mut Linker<State>, component: &Component) -> wasmtim
         for (member, item) in members.exports(&engine) {
             match item.ty {
                 ComponentItem::Resource(_) => resource(&mut instance, member)?,
-                ComponentItem::ComponentFunc(_) => {
-                    if !functions::link(&mut instance, interface, member)? {
-                        let name = format!("{interface} {member}");
-                        instance
-                            .func_new(member, move |_, _, _, _| Err(Closed(name.clone()).into()))?;
-                    }
-                }
+                ComponentItem::ComponentFunc(_) => function(&mut instance, interface, member)?,
                 // Types, which have no code behind them; what else there may be does not fit anything here.
                 _ => {}
             }
         }
     }
     Ok(())
+}
+
+fn function(
+    instance: &mut LinkerInstance<'_, State>,
+    interface: &str,
+    name: &str,
+) -> wasmtime::Result<()> {
+    if functions::link(instance, interface, name)? {
+        return Ok(());
+    }
+    let closed = format!("{interface} {name}");
+    instance.func_new(name, move |_, _, _, _| Err(Closed(closed.clone()).into()))
 }
 
 fn resource(instance: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Result<()> {
