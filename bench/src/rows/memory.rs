@@ -30,9 +30,9 @@ const IDLE: [(&str, usize, Guests, Goal); 4] = [
         Goal::AtMost(&[150.0]),
     ),
     (
-        "1,000 apps over 1,000 components",
-        1_000,
-        Guests::Distinct(1_000),
+        "100 apps over 100 components",
+        100,
+        Guests::Distinct(100),
         Goal::AtMost(&[]),
     ),
 ];

@@ -145,6 +145,9 @@ impl World {
             }
             Era::Stateless => {
                 headers.insert("mcp-method", HeaderValue::from_static(method));
+                if let Some(name) = params["name"].as_str() {
+                    headers.insert("mcp-name", name.parse()?);
+                }
                 params["_meta"] = json!({
                     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
                     "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "0"},
