@@ -52,6 +52,9 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("guest") {
         rows::guest::measure(&world, &mut report).await?;
     }
+    if wanted("start") {
+        rows::start::measure(&world, &mut report).await?;
+    }
     drop(world);
     if wanted("apps") {
         rows::apps::measure(&mut report).await?;

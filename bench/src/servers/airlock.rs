@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use airlock::cli::{Cli, Command};
-use airlock::config::FileArgs;
+use airlock::config::{FileArgs, GuestArgs};
 use airlock::facts::{Facts, described_by};
 use airlock::ops::{Operation, Reply};
 use airlock::server::{Server, ServerConfig};
@@ -53,6 +53,8 @@ pub(super) async fn start(role: &Airlock) -> Started {
         mcp: limits.mcp(),
         limits,
         files: FileArgs::default(),
+        guests: GuestArgs::default(),
+        compiler: None,
     })
     .await?;
     publish(&server, role).await?;
