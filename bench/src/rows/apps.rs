@@ -97,14 +97,17 @@ async fn everywhere(
     }
     let (_, answer) = load::exchange(&mut connection, &target, 0).await?;
     target.expected = answer;
-    // The first once more: no two answers of one app are the same where they tell how long they took.
-    for turn in 0..=apps {
+    for turn in 0..apps {
         let (_, answer) = load::exchange(&mut connection, &target, turn).await?;
         let same = answer.iter().zip(&target.expected);
         let same = same.take_while(|(a, b)| a == b).count();
         target.expected.truncate(same);
     }
     let common = String::from_utf8_lossy(&target.expected).into_owned();
+    // What stands in `_meta` is another thing each time.
+    target
+        .expected
+        .truncate(common.find(r#""_meta""#).unwrap_or(common.len()));
     ensure!(common.contains(r#""result""#), "answers differ: {common}");
     Ok(Arc::new(target))
 }

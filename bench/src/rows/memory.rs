@@ -45,8 +45,8 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 async fn idle(report: &mut Report) -> anyhow::Result<()> {
     let mut table = Table {
         title: "Idle memory",
-        about: "Resident memory of a server that was started anew with apps that are published, once it computes nothing any \
-                more, and again when the tools of each app were listed and called once. A component counts as another where \
+        about: "Resident memory of a server that was started anew with apps that are published and guests that are compiled, \
+                once it computes nothing any more, and again when the tools of each app were listed and called once. A component counts as another where \
                 its digest is another; all are the built-in guest's code."
             .into(),
         columns: vec!["published", "MB after the start", "MB after a call of each"],
@@ -60,8 +60,11 @@ async fn idle(report: &mut Report) -> anyhow::Result<()> {
             silent: false,
         }))?;
         let home = tempfile::tempdir()?;
-        // Registered by another process, which is gone then with all that it needed for that.
+        // Registered by one process and compiled by another, which are gone then with all that they needed for that.
         drop(airlock(&dify, home.path(), dify.keys.clone(), guests)?);
+        let compiling = airlock(&dify, home.path(), Vec::new(), guests)?;
+        compiling.process().rest().await?;
+        drop(compiling);
         let server = airlock(&dify, home.path(), Vec::new(), guests)?;
         ensure!(server.urls.len() == apps, "{} apps", server.urls.len());
         let world = World::beside(dify, server).await?;
