@@ -47,13 +47,13 @@ async fn operate(subject: &Subject, soak: &Soak, number: usize) -> anyhow::Resul
     let apps = soak.apps.iter().filter(|app| !app.is_hostile());
     let apps: Vec<&App> = apps.collect();
     let kinds = 4;
-    // Each operation comes to each app in time.
-    let app = apps[(number / kinds + number) % apps.len()];
+    // Seven has no factor in common with the 45 apps of a soak of 50: each operation comes to each app in time.
+    let app = apps[(number / kinds * 7 + number % kinds * 11) % apps.len()];
     let slug = || app.slug.clone();
     Ok(match number % kinds {
         0 => {
             // No two in a row are the same, and no more than a handful are kept.
-            let component = Some(variant(number % 5)).filter(|_| number % 3 != 0);
+            let component = Some(variant(number % 5)).filter(|_| !number.is_multiple_of(3));
             let swap = Operation::SetGuest {
                 app: slug(),
                 component,

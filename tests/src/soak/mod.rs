@@ -170,7 +170,7 @@ async fn call(
     number: usize,
     connection: &mut Option<Connection>,
 ) -> anyhow::Result<()> {
-    let hostile = number % soak.plan.hostile_every == 0;
+    let hostile = number.is_multiple_of(soak.plan.hostile_every);
     // Neither order repeats what the other does.
     let turn = if hostile {
         number / soak.plan.hostile_every
