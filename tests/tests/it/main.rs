@@ -18,5 +18,6 @@ mod registry;
 mod restart;
 mod revocation;
 mod secrets;
+mod soak;
 mod tasks;
 mod wasi;
