@@ -1,5 +1,7 @@
 //! A guest that is ready to run: inspected, compiled, linked.
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use crate::bindings::completions::GuestCompletionsIndices;
@@ -9,6 +11,7 @@ use crate::bindings::{Guest, GuestIndices};
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES, as_component, inspect};
+use crate::pace::Pace;
 use crate::state::State;
 
 /// A guest's compiled code with its imports linked: what is left for a call is to instantiate it. Cheap to clone.
@@ -17,6 +20,7 @@ pub struct Component {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
+    pub(crate) pace: Arc<Pace>,
     inspection: Inspection,
 }
 
@@ -69,6 +73,7 @@ impl Component {
             engine: engine.clone(),
             pre,
             exports,
+            pace: Arc::default(),
             inspection,
         })
     }
