@@ -17,4 +17,5 @@ mod registry;
 mod restart;
 mod revocation;
 mod secrets;
+mod soak;
 mod tasks;
