@@ -1,5 +1,7 @@
 //! A guest that is ready to run: inspected, compiled, linked.
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use crate::bindings::completions::GuestCompletionsIndices;
@@ -10,6 +12,7 @@ use crate::compiled::Compiled;
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES};
+use crate::pace::Pace;
 use crate::state::State;
 use crate::wasi;
 
@@ -19,6 +22,7 @@ pub struct Component {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
+    pub(crate) pace: Arc<Pace>,
     inspection: Inspection,
 }
 
@@ -86,6 +90,7 @@ impl Component {
             engine: engine.clone(),
             pre,
             exports,
+            pace: Arc::default(),
             inspection,
         })
     }
