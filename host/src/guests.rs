@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
 use airlock_registry::{Digest, Registry};
-use airlock_sandbox::{
-    Component, Ended, Engine, EngineConfig, EngineError, Failure, Limits, Refusal, wit,
-};
+use airlock_sandbox::{Component, Ended, Engine, EngineConfig, EngineError, Failure, Refusal, wit};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::OnceCell;
 
+use crate::limits::{self, Own};
+use crate::metrics;
 use crate::publish::catalogue::{self, Resources};
 use crate::publish::{CatalogueFault, Manifest, ManifestFault};
 
@@ -62,6 +64,8 @@ pub struct Guests {
     config: EngineConfig,
     engine: OnceCell<Engine>,
     loaded: Mutex<HashMap<Digest, Arc<OnceCell<Component>>>>,
+    /// How long each compilation took.
+    pub compile_times: Histogram,
 }
 
 impl Guests {
@@ -72,6 +76,7 @@ impl Guests {
             config,
             engine: OnceCell::new(),
             loaded: Mutex::default(),
+            compile_times: metrics::compile_times(),
         }
     }
 
@@ -84,6 +89,15 @@ impl Guests {
         self.engine
             .get_or_try_init(|| async move { Ok(blocking(move || Engine::start(&config)).await??) })
             .await
+    }
+
+    /// Instances in use, and instances in all; none before the engine has started.
+    #[must_use]
+    pub fn instances(&self) -> (usize, usize) {
+        self.engine.get().map_or((0, 0), |engine| {
+            let all = engine.instances();
+            (all.saturating_sub(engine.free_instances()), all)
+        })
     }
 
     /// The compiled guest; compiled now if it is not yet. Callers that come meanwhile wait for the same compilation.
@@ -118,7 +132,10 @@ impl Guests {
     /// [`GuestError::Refused`], with what its author can do.
     pub async fn compile(&self, bytes: Vec<u8>) -> Result<Component, GuestError> {
         let engine = self.engine().await?.clone();
-        Ok(blocking(move || Component::load(&engine, &bytes)).await??)
+        let began = Instant::now();
+        let component = blocking(move || Component::load(&engine, &bytes)).await??;
+        metrics::compiled(&self.compile_times, began.elapsed());
+        Ok(component)
     }
 
     /// Keeps what was compiled on trial, so that the app's first call does not wait for a second compilation.
@@ -146,12 +163,16 @@ pub fn built_in() -> &'static [u8] {
     BUILT_IN
 }
 
-/// Asks a guest which tools serve `app`, and what else it offers, and checks the answers.
+/// Asks a guest which tools serve `app`, and what else it offers, and checks the answers. `own` are the app's own bounds.
 ///
 /// # Errors
 /// [`GuestError`]: nothing of a faulty answer is kept.
-pub async fn describe(component: &Component, app: wit::App) -> Result<Manifest, GuestError> {
-    let (app, limits) = (Arc::new(app), Limits::describe());
+pub async fn describe(
+    component: &Component,
+    app: wit::App,
+    own: &Own,
+) -> Result<Manifest, GuestError> {
+    let (app, limits) = (Arc::new(app), limits::describe(own));
     let tools = answered(component.describe(Arc::clone(&app), &limits).await)?;
     let mut manifest = Manifest::from_guest(tools)?;
     let offered = &mut manifest.catalogue;

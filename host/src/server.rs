@@ -8,7 +8,6 @@ use std::time::Duration;
 use airlock_dify::Dify;
 use airlock_mcp::{Guard, GuardConfig, Keys, Mcp};
 use airlock_registry::{Home, MasterKey, Purpose, Registry};
-use airlock_sandbox::EngineConfig;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +22,7 @@ use crate::call::{AppChanges, RegistryChannel, Services, Shared};
 use crate::config::{FileArgs, LimitArgs};
 use crate::files::Files;
 use crate::guests::Guests;
+use crate::metrics::Metrics;
 use crate::net::{self, Door};
 use crate::ops::Operations;
 use crate::ops::drift::Troubles;
@@ -100,7 +100,8 @@ impl Server {
         let socket = admin::listen::bind(&registry.home().socket())
             .context("cannot open the admin socket")?;
 
-        let guests = Arc::new(Guests::new(EngineConfig::default()));
+        let guests = Arc::new(Guests::new(config.limits.engine()));
+        let metrics = Metrics::new(guests.compile_times.clone());
         let operations = Arc::new(Operations {
             registry: Arc::clone(&registry),
             guests: Arc::clone(&guests),
@@ -113,6 +114,7 @@ impl Server {
             ),
             program: config.program.clone(),
             troubles: Troubles::default(),
+            metrics: Some(Arc::clone(&metrics)),
         });
         let ending = CancellationToken::new();
         let changes = Arc::new(AppChanges::default());
@@ -127,8 +129,8 @@ impl Server {
             identities: Identities::new(&master),
             changes: Arc::clone(&changes),
             journals: Journals::default(),
-            limits: config.limits.guest(),
-            calls_per_app: config.limits.calls_per_app,
+            limits: config.limits.call(),
+            metrics,
             io: tokio::runtime::Handle::current(),
             ending: ending.clone(),
         });

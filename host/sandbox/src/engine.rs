@@ -9,15 +9,21 @@ use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::error::Failure;
+use crate::limits::Limits;
 use crate::ticker::Ticker;
 
 /// How long a call waits for a free instance before it is told that there is none.
 const SLOT_WAIT: Duration = Duration::from_secs(5);
 
-/// Core instances, memories and tables for each component: `wit-component` makes three or four core instances of one
-/// guest, with one memory and up to two tables among them.
-const CORE_PER_COMPONENT: u32 = 4;
-const PARTS_PER_COMPONENT: u32 = 2;
+/// Core instances, memories and tables that one component may have: the pool has room for as many in each of its
+/// instances, so that no guest takes its neighbour's. A core instance takes no room beforehand, a table some address
+/// space, a memory over 4 GiB of it.
+const INSTANCES_PER_COMPONENT: u32 = 256;
+const MEMORIES_PER_COMPONENT: u32 = 2;
+const TABLES_PER_COMPONENT: u32 = 8;
+/// Bytes of one memory, and elements of one table.
+const MAX_MEMORY: usize = 256 << 20;
+const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// What the engine is built with.
 #[derive(Debug, Clone)]
@@ -29,6 +35,24 @@ pub struct EngineConfig {
     /// Reserve memory for all instances beforehand. Where the address space is too small for it (a container with
     /// `ulimit -v`, 39-bit arm64), the engine falls back to allocating on demand, and logs so.
     pub pooling: bool,
+    /// Bytes of stack for each guest. 512 KiB.
+    pub stack: usize,
+}
+
+impl EngineConfig {
+    /// The most that one call may be given of what the engine is built for: memory, table elements, core instances,
+    /// memories and tables. The rest of these limits has no end here.
+    #[must_use]
+    pub fn room() -> Limits {
+        Limits {
+            memory: MAX_MEMORY,
+            table_elements: MAX_TABLE_ELEMENTS,
+            instances: INSTANCES_PER_COMPONENT as usize,
+            memories: MEMORIES_PER_COMPONENT as usize,
+            tables: TABLES_PER_COMPONENT as usize,
+            ..Limits::default()
+        }
+    }
 }
 
 impl Default for EngineConfig {
@@ -37,6 +61,7 @@ impl Default for EngineConfig {
             instances: 128,
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             pooling: true,
+            stack: 512 << 10,
         }
     }
 }
@@ -66,6 +91,7 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
     instances: u32,
     pooling: bool,
+    pub(crate) stack: usize,
 }
 
 impl Engine {
@@ -87,6 +113,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(config.instances as usize)),
             instances: config.instances,
             pooling,
+            stack: config.stack,
         })))
     }
 
@@ -94,6 +121,12 @@ impl Engine {
     #[must_use]
     pub fn pooling(&self) -> bool {
         self.0.pooling
+    }
+
+    /// Instances in all.
+    #[must_use]
+    pub fn instances(&self) -> usize {
+        self.0.instances as usize
     }
 
     /// Instances that are free at this moment.
@@ -163,21 +196,23 @@ impl<T> Drop for AbortOnDrop<T> {
 
 fn build(config: &EngineConfig) -> Result<(wasmtime::Engine, bool), EngineError> {
     if config.pooling {
-        match wasmtime::Engine::new(settings().allocation_strategy(pool(config.instances))) {
+        match wasmtime::Engine::new(settings(config).allocation_strategy(pool(config.instances))) {
             Ok(engine) => return Ok((engine, true)),
             Err(error) => {
                 tracing::warn!(%error, "no address space for an instance pool; instances are allocated on demand");
             }
         }
     }
-    wasmtime::Engine::new(settings().allocation_strategy(InstanceAllocationStrategy::OnDemand))
-        .map(|engine| (engine, false))
-        .map_err(|error| EngineError::Engine(format!("{error:#}")))
+    wasmtime::Engine::new(
+        settings(config).allocation_strategy(InstanceAllocationStrategy::OnDemand),
+    )
+    .map(|engine| (engine, false))
+    .map_err(|error| EngineError::Engine(format!("{error:#}")))
 }
 
 /// What guests may use of WebAssembly, and what the lean engine leaves out. Each proposal that is off is a part of
 /// wasmtime that no guest can reach.
-fn settings() -> Config {
+fn settings(engine: &EngineConfig) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -187,8 +222,9 @@ fn settings() -> Config {
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
         .wasm_tail_call(false)
-        .max_wasm_stack(512 << 10)
-        .async_stack_size(1 << 20);
+        .max_wasm_stack(engine.stack)
+        // What the host needs of it for an import comes on top.
+        .async_stack_size(engine.stack + (512 << 10));
     config
 }
 
@@ -198,11 +234,12 @@ fn settings() -> Config {
 fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances * CORE_PER_COMPONENT)
-        .total_memories(instances * PARTS_PER_COMPONENT)
-        .total_tables(instances * PARTS_PER_COMPONENT)
+        .total_core_instances(instances * INSTANCES_PER_COMPONENT)
+        .total_memories(instances * MEMORIES_PER_COMPONENT)
+        .total_tables(instances * TABLES_PER_COMPONENT)
         .total_stacks(instances)
-        .max_memory_size(256 << 20)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_memory_size(MAX_MEMORY)
         .max_unused_warm_slots(32)
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)

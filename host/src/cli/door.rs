@@ -41,6 +41,7 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
             instances: 1,
             threads: 1,
             pooling: false,
+            ..EngineConfig::default()
         })),
         dify,
         bases: Bases::new(
@@ -51,6 +52,7 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
         ),
         program: super::PROGRAM.into(),
         troubles: Troubles::default(),
+        metrics: None,
     };
     let reply = operations.execute(operation).await;
     registry.close().await?;

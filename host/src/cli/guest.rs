@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Global, app::read_component};
 use crate::facts::Facts;
 use crate::guests::{self, Guests};
+use crate::limits::Own;
 use crate::publish::Manifest;
 use crate::scaffold;
 
@@ -135,10 +136,11 @@ async fn check(global: &Global, file: &Path) -> anyhow::Result<()> {
         instances: 1,
         threads: 1,
         pooling: false,
+        ..EngineConfig::default()
     });
     let component = guests.compile(bytes).await?;
     let (describes, declines) =
-        match guests::describe(&component, sample().app(&Default::default())).await {
+        match guests::describe(&component, sample().app(&Default::default()), &Own::new()).await {
             Ok(manifest) => (Some(manifest), None),
             Err(guests::GuestError::Unserved(words)) => (None, Some(words)),
             Err(error) => return Err(error.into()),

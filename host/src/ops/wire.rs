@@ -7,12 +7,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::view::AppView;
+use crate::limits::Limit;
 
 /// What is asked for. `app` is a short name or an id.
 #[derive(Debug)]
 pub enum Operation {
     /// Is the server there, and what does it serve?
     Status,
+    /// What is counted.
+    Metrics,
     /// All apps.
     List,
     /// One app; `reveal` asks for its addresses too.
@@ -63,6 +66,13 @@ pub enum Operation {
         /// What to change.
         words: Words,
     },
+    /// Bounds of the app's own, in milliseconds, bytes or numbers; `None` takes one off.
+    Limit {
+        /// Which app.
+        app: String,
+        /// What to change.
+        limits: BTreeMap<Limit, Option<u64>>,
+    },
     /// Another guest; `None` is the built-in one.
     SetGuest {
         /// Which app.
@@ -82,7 +92,7 @@ impl Operation {
     #[must_use]
     pub fn changes(&self) -> Option<&'static str> {
         match self {
-            Self::Status | Self::List | Self::Show { .. } => None,
+            Self::Status | Self::Metrics | Self::List | Self::Show { .. } => None,
             Self::Add { .. } => Some("add"),
             Self::Enable { .. } => Some("enable"),
             Self::Disable { .. } => Some("disable"),
@@ -90,6 +100,7 @@ impl Operation {
             Self::Refresh { .. } => Some("refresh"),
             Self::SetKey { .. } => Some("key"),
             Self::Describe { .. } => Some("describe"),
+            Self::Limit { .. } => Some("limits"),
             Self::SetGuest { .. } => Some("guest"),
             Self::Remove { .. } => Some("remove"),
         }
@@ -209,6 +220,11 @@ pub enum Reply {
         /// The short name it had.
         removed: String,
     },
+    /// To `Metrics`.
+    Metrics {
+        /// OpenMetrics text.
+        metrics: String,
+    },
     /// To `Status`.
     Status {
         /// Airlock's version.
@@ -227,7 +243,7 @@ impl Reply {
         match self {
             Self::Added { app, .. } | Self::App { app } => &app.slug,
             Self::Removed { removed } => removed,
-            Self::Apps { .. } | Self::Status { .. } => "",
+            Self::Apps { .. } | Self::Metrics { .. } | Self::Status { .. } => "",
         }
     }
 }
