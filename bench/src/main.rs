@@ -54,6 +54,9 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("stream") {
         rows::stream::measure(&mut report).await?;
     }
+    if wanted("hostile") {
+        rows::hostile::measure(&mut report).await?;
+    }
     if only.is_empty() {
         report.finish()?;
     }

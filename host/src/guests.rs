@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
+use airlock_registry::bounds::MAX_COMPONENT;
 use airlock_registry::{Digest, Registry};
 use airlock_sandbox::{Component, Ended, Engine, EngineConfig, EngineError, Failure, Refusal, wit};
 use prometheus_client::metrics::histogram::Histogram;
@@ -34,6 +35,9 @@ pub enum GuestError {
     /// A component that Airlock does not take.
     #[error("the guest is refused: {0}")]
     Refused(#[from] Refusal),
+    /// A component that is not even looked at.
+    #[error("this component has {0} bytes; {} MiB is the most", MAX_COMPONENT >> 20)]
+    TooLarge(usize),
     /// The registry has no such component.
     #[error(
         "the registry lacks the component {0}; give the app its guest again with `airlock app guest`"
@@ -131,6 +135,9 @@ impl Guests {
     /// # Errors
     /// [`GuestError::Refused`], with what its author can do.
     pub async fn compile(&self, bytes: Vec<u8>) -> Result<Component, GuestError> {
+        if bytes.len() > MAX_COMPONENT {
+            return Err(GuestError::TooLarge(bytes.len()));
+        }
         let engine = self.engine().await?.clone();
         let began = Instant::now();
         let component = blocking(move || Component::load(&engine, &bytes)).await??;

@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod guest;
+pub(crate) mod hostile;
 pub(crate) mod list;
 pub(crate) mod listeners;
 pub(crate) mod stream;

@@ -3,23 +3,26 @@
 //! * `airlock`: Airlock, with one published app.
 //! * `bare`: hyper and nothing else, and a bare proxy.
 //! * `dify`: the stand-in for Dify, which answers at once.
+//! * `hostile`: Airlock beside guests that misbehave.
 //! * `flood`: the same, and says very much.
 
 mod airlock;
 mod bare;
 pub(crate) mod dify;
 mod flood;
+mod hostile;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt};
 
 pub(crate) use flood::Flood;
+pub(crate) use hostile::REST;
 
 /// The argument that makes this program a server.
 pub(crate) const AS_SERVER: &str = "serve";
@@ -34,6 +37,8 @@ pub(crate) enum Role {
     Dify,
     /// The stand-in with a workflow that says very much.
     Flood(Flood),
+    /// Airlock with a stand-in of its own, an app to be called, and another whose guest attacks.
+    Hostile,
     /// Airlock beside it, with one app.
     Airlock(Upstream),
     /// Reads a request whole and answers the same bytes each time.
@@ -70,6 +75,7 @@ pub(crate) struct Server {
     /// The app's key, of a stand-in.
     pub(crate) key: String,
     child: Child,
+    output: BufReader<ChildStdout>,
 }
 
 /// A server's word that it listens.
@@ -96,7 +102,8 @@ impl Server {
         writeln!(input, "{}", serde_json::to_string(role)?)?;
         let output = child.stdout.take().context("stdout is piped")?;
         let mut answer = String::new();
-        BufReader::new(output).read_line(&mut answer)?;
+        let mut output = BufReader::new(output);
+        output.read_line(&mut answer)?;
         let ready: Result<Ready, String> = serde_json::from_str(&answer)
             .with_context(|| format!("a server has ended instead of starting: {role:?}"))?;
         let Ready { url, key } =
@@ -105,7 +112,18 @@ impl Server {
             url: url.parse()?,
             key,
             child,
+            output,
         })
+    }
+
+    /// Tells it something, and waits until that is done.
+    pub(crate) fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.child.stdin.as_mut().context("stdin is piped")?;
+        writeln!(input, "{line}")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        ensure!(answer.trim() == line, "a server has ended at {line}");
+        Ok(())
     }
 
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
@@ -168,6 +186,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     let mut line = String::new();
     input.read_line(&mut line).await?;
     let started = match serde_json::from_str(&line)? {
+        Role::Hostile => return hostile::serve(input).await,
         Role::Dify => dify::start().await,
         Role::Flood(flood) => flood::start(flood).await,
         Role::Airlock(upstream) => airlock::start(&upstream).await,

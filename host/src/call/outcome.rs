@@ -224,5 +224,54 @@ fn text_block(text: &str) -> Result<Box<RawValue>, String> {
 }
 
 pub(super) fn raw(json: String, what: &str) -> Result<Box<RawValue>, String> {
+    if is_deeper_than(MAX_DEPTH, &json) {
+        return Err(format!(
+            "{what} has more than {MAX_DEPTH} arrays and objects inside one another"
+        ));
+    }
     RawValue::from_string(json).map_err(|error| format!("{what} is not JSON: {error}"))
+}
+
+/// It goes out as it is, and whoever reads it may do so by recursion: serde_json gives up here, others run out of stack.
+const MAX_DEPTH: usize = 127;
+
+/// Looks at brackets outside of texts alone; whether it is JSON, the parser says.
+fn is_deeper_than(most: usize, json: &str) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nests_too_deep_for_readers_is_refused() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(raw(nested(MAX_DEPTH), "it").is_ok());
+        assert!(raw(nested(MAX_DEPTH + 1), "it").is_err());
+        // Brackets in texts, and beside one another, are no depth.
+        let flat = format!(
+            r#"["{}\"{}", {}[]]"#,
+            "[".repeat(200),
+            "{".repeat(200),
+            "[],".repeat(200)
+        );
+        assert!(raw(flat, "it").is_ok());
+    }
 }

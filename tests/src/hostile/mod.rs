@@ -1,0 +1,508 @@
+//! Guests that misbehave, one way each: what each is made of, what is done with it, and what must come of that.
+//!
+//! A misbehaviour is a text in `tests/hostile` and a line in [`for_each_misbehaviour`](crate::for_each_misbehaviour); the
+//! compiler then asks for the rest, and the tests and the benchmark have one more.
+
+mod made;
+
+use std::time::Duration;
+
+use airlock::config::LimitArgs;
+use airlock::limits::Limit;
+use airlock::ops::{Operation, Reply};
+use airlock_registry::Secret;
+use airlock_stand_in::{Behaviour, SampleApp};
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Post, World, WorldConfig, world};
+
+/// Calls a macro with every misbehaviour: its name here, and that of its text.
+#[macro_export]
+macro_rules! for_each_misbehaviour {
+    ($do:ident) => {
+        $do! {
+            EndlessLoop endless_loop,
+            EndlessRecursion endless_recursion,
+            MemoryBomb memory_bomb,
+            TableBomb table_bomb,
+            ManySmallMemories many_small_memories,
+            ManyTables many_tables,
+            ManyInstances many_instances,
+            HandleFlood handle_flood,
+            HostCallFlood host_call_flood,
+            HostCallBomb host_call_bomb,
+            LogFlood log_flood,
+            LogBomb log_bomb,
+            ProgressFlood progress_flood,
+            RunFlood run_flood,
+            GigabyteString gigabyte_string,
+            LyingLengths lying_lengths,
+            ResultBomb result_bomb,
+            InvalidUtf8 invalid_utf8,
+            InvalidJson invalid_json,
+            DeepJson deep_json,
+            SchemaRefLoop schema_ref_loop,
+            SchemaRefBomb schema_ref_bomb,
+            SchemaEnum schema_enum,
+            SchemaPattern schema_pattern,
+            ToolNameTrick tool_name_trick,
+            ToolNameHidden tool_name_hidden,
+            DescribesDifferently describes_differently,
+            Describes100000Tools describes_100000_tools,
+            TrapsInDescribe traps_in_describe,
+            CallsInDescribe calls_in_describe,
+            LoopsInDescribe loops_in_describe,
+            NeverReturns never_returns,
+            DropsEverything drops_everything,
+            KeepsRunning keeps_running,
+            AsksForSockets asks_for_sockets,
+            AsksForHttp asks_for_http,
+            AsksForUnknown asks_for_unknown,
+            ReadsPreopens reads_preopens,
+            ReadsEnvironment reads_environment,
+            ReadsOthersMemory reads_others_memory,
+            CrowdOfSpinners crowd_of_spinners,
+            ExportsWrongType exports_wrong_type,
+            HugeComponent huge_component,
+        }
+    };
+}
+
+macro_rules! define {
+    ($($way:ident $name:ident,)*) => {
+        /// A way to misbehave. The texts say what each does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Misbehaviour {
+            $(#[doc = concat!("`tests/hostile/", stringify!($name), ".wat`")] $way,)*
+        }
+
+        impl Misbehaviour {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$way,)*];
+
+            /// The name of its text.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$way => stringify!($name),)*
+                }
+            }
+
+            fn text(self) -> &'static str {
+                match self {
+                    $(Self::$way => include_str!(concat!("../../hostile/", stringify!($name), ".wat")),)*
+                }
+            }
+        }
+    };
+}
+
+for_each_misbehaviour!(define);
+
+/// What must come of an attack.
+enum Ends {
+    /// The component is not taken in; the operator reads this.
+    Refused(&'static str),
+    /// The call is a tool error; the caller reads this.
+    Fails(&'static str),
+    /// The call ends well, and whatever was too much is cut off.
+    Ends,
+}
+
+struct Case {
+    ends: Ends,
+    /// The bound that it goes over in a call.
+    over: Option<Limit>,
+    /// Bounds of the app's own.
+    own: &'static [(Limit, u64)],
+}
+
+impl Case {
+    const fn new(ends: Ends) -> Self {
+        Self {
+            ends,
+            over: None,
+            own: &[],
+        }
+    }
+
+    const fn over(self, limit: Limit) -> Self {
+        Self {
+            over: Some(limit),
+            ..self
+        }
+    }
+
+    const fn own(self, own: &'static [(Limit, u64)]) -> Self {
+        Self { own, ..self }
+    }
+}
+
+const CRASHED: &str = "crashed during the call";
+const NOT_PASSED_ON: &str = "cannot be passed on";
+const CPU: &str = "computed for more than 300ms";
+
+impl Misbehaviour {
+    fn case(self) -> Case {
+        use Ends::{Ends, Fails, Refused};
+        match self {
+            Self::EndlessLoop | Self::HostCallFlood | Self::CrowdOfSpinners => {
+                Case::new(Fails(CPU)).over(Limit::Cpu)
+            }
+            Self::EndlessRecursion => {
+                Case::new(Fails("more than 512 KiB of stack")).over(Limit::Stack)
+            }
+            Self::MemoryBomb => Case::new(Fails("more than 16 MiB of memory")).over(Limit::Memory),
+            Self::TableBomb => {
+                Case::new(Fails("more than 20000 table elements")).over(Limit::TableElements)
+            }
+            Self::ManySmallMemories => Case::new(Refused("more than 2 memories")),
+            Self::ManyTables => Case::new(Refused("more than 8 tables")),
+            Self::ManyInstances => Case::new(Refused("more than 256 core instances")),
+            Self::HandleFlood => Case::new(Refused("more than 64 handles")),
+            Self::HostCallBomb => Case::new(Fails("more than 16 MiB handed over at once"))
+                .over(Limit::ToHost)
+                .own(&[(Limit::Memory, 64 << 20)]),
+            Self::LogFlood => Case::new(Ends).over(Limit::LogLines),
+            Self::LogBomb => Case::new(Ends).over(Limit::LogBytes),
+            Self::ProgressFlood => Case::new(Ends).over(Limit::Progress),
+            Self::RunFlood => Case::new(Ends).over(Limit::Runs),
+            Self::GigabyteString | Self::LyingLengths => {
+                Case::new(Fails("more than 16 MiB handed over at once")).over(Limit::ToHost)
+            }
+            Self::ResultBomb => Case::new(Fails("larger than 10MiB"))
+                .over(Limit::Result)
+                .own(&[(Limit::Result, 10 << 20), (Limit::Memory, 64 << 20)]),
+            Self::InvalidUtf8 => Case::new(Fails(CRASHED)),
+            Self::InvalidJson | Self::DeepJson => Case::new(Fails(NOT_PASSED_ON)),
+            // The validator follows no reference twice for the same value.
+            Self::SchemaRefLoop | Self::SchemaRefBomb | Self::DescribesDifferently => {
+                Case::new(Ends)
+            }
+            Self::SchemaPattern => Case::new(Fails("do not fit")),
+            Self::SchemaEnum => Case::new(Refused("262144 is the most")),
+            Self::ToolNameTrick | Self::ToolNameHidden => {
+                Case::new(Refused("must be 1 to 64 letters"))
+            }
+            Self::Describes100000Tools => Case::new(Refused("more than 4 MiB handed over at once")),
+            Self::TrapsInDescribe => Case::new(Refused("the guest trapped")),
+            Self::CallsInDescribe => Case::new(Refused("called client.log from describe")),
+            Self::LoopsInDescribe => Case::new(Refused("computed for more than 1s")),
+            Self::NeverReturns => Case::new(Fails("ended after 1 second"))
+                .over(Limit::Deadline)
+                .own(&[(Limit::Deadline, 1_000)]),
+            Self::DropsEverything => Case::new(Fails(CRASHED)),
+            Self::KeepsRunning => Case::new(Ends),
+            Self::AsksForSockets => Case::new(Refused("no guest is given: wasi:sockets/tcp")),
+            Self::AsksForHttp => {
+                Case::new(Refused("no guest is given: wasi:http/outgoing-handler"))
+            }
+            Self::AsksForUnknown => Case::new(Refused("no guest is given: airlock:guest/keys")),
+            Self::ReadsPreopens => {
+                Case::new(Refused("no guest is given: wasi:filesystem/preopens"))
+            }
+            Self::ReadsEnvironment => Case::new(Refused("no guest is given: wasi:cli/environment")),
+            Self::ReadsOthersMemory => Case::new(Ends),
+            Self::ExportsWrongType => Case::new(Refused("another version of the contract")),
+            Self::HugeComponent => Case::new(Refused("64 MiB is the most")),
+        }
+    }
+
+    /// The component.
+    ///
+    /// # Errors
+    /// When its text is none.
+    pub fn component(self) -> anyhow::Result<Vec<u8>> {
+        let text = self.text();
+        let whole = text.starts_with("(component");
+        match self {
+            Self::HugeComponent => Ok(made::padded(made::guest(text)?, 200_000_000)),
+            Self::ManySmallMemories
+            | Self::ManyTables
+            | Self::ManyInstances
+            | Self::HandleFlood => made::guest_around(text),
+            _ if whole => Ok(wat::parse_str(text)?),
+            _ => made::guest(text),
+        }
+    }
+
+    /// What the tool is called with.
+    fn arguments(self) -> Value {
+        match self {
+            Self::SchemaPattern => json!({"text": format!("{}!", "a".repeat(100_000))}),
+            _ => json!({}),
+        }
+    }
+
+    /// Calls at one time.
+    fn calls(self) -> usize {
+        match self {
+            Self::CrowdOfSpinners => 2 * std::thread::available_parallelism().map_or(2, Into::into),
+            _ => 1,
+        }
+    }
+}
+
+/// The app whose guest attacks: it needs no inputs.
+const APP: SampleApp = SampleApp::WordCounter;
+/// The app that is called meanwhile.
+const NEIGHBOUR: SampleApp = SampleApp::TravelChat;
+/// Longer than anything but a hang.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A world with room for little, so that its bounds are soon reached.
+///
+/// # Errors
+/// When it cannot be built.
+pub async fn narrow_world() -> anyhow::Result<World> {
+    let limits = LimitArgs {
+        guest_cpu: 300,
+        guest_memory: 16,
+        ..LimitArgs::default()
+    };
+    World::with(WorldConfig {
+        limits,
+        ..WorldConfig::default()
+    })
+    .await
+}
+
+/// A guest that misbehaves, in a world.
+pub struct Attack<'a> {
+    world: &'a World,
+    way: Misbehaviour,
+    component: Vec<u8>,
+    /// The app's name and addresses, where the guest is taken in: of one app, or of two that must not meet.
+    taken: Option<Taken>,
+}
+
+struct Taken {
+    slug: String,
+    url: String,
+    tool: String,
+}
+
+impl<'a> Attack<'a> {
+    /// Everything before the first strike.
+    ///
+    /// # Errors
+    /// When the guest is refused that should have been taken in.
+    pub async fn prepare(world: &'a World, way: Misbehaviour) -> anyhow::Result<Self> {
+        let mut attack = Self {
+            world,
+            way,
+            component: way.component()?,
+            taken: None,
+        };
+        let case = way.case();
+        if matches!(case.ends, Ends::Refused(_)) {
+            return Ok(attack);
+        }
+        if matches!(
+            way,
+            Misbehaviour::DropsEverything | Misbehaviour::KeepsRunning
+        ) {
+            let each = Duration::from_millis(20);
+            world.dify.set(APP, Behaviour::Slow { steps: 1_000, each });
+        }
+        let slug = world.add(APP, Some(attack.component.clone())).await?.slug;
+        if !case.own.is_empty() {
+            let own = case.own.iter();
+            let limits = own.map(|&(limit, value)| (limit, Some(value))).collect();
+            let app = slug.clone();
+            world.ask(Operation::Limit { app, limits }).await?;
+        }
+        let enabled = world.ask(Operation::Enable { app: slug.clone() }).await?;
+        let tool = tool(&enabled)?;
+        let url = world::address(enabled)?;
+        attack.taken = Some(Taken { slug, url, tool });
+        Ok(attack)
+    }
+
+    /// Strikes once, and sees to it that the end is what it must be.
+    ///
+    /// # Errors
+    /// When the attack was not contained.
+    pub async fn strike(&self) -> anyhow::Result<()> {
+        let struck = tokio::time::timeout(SOON, self.unbounded_strike()).await;
+        let name = self.way.name();
+        struck
+            .with_context(|| format!("{name} goes on"))?
+            .with_context(|| format!("{name} was not contained"))
+    }
+
+    async fn unbounded_strike(&self) -> anyhow::Result<()> {
+        let Some(taken) = &self.taken else {
+            return self.refused().await;
+        };
+        let stops = self.stops();
+        let mut calls = JoinSet::new();
+        for _ in 0..self.way.calls() {
+            let post = Post::to(&taken.url).call(&taken.tool, self.way.arguments());
+            calls.spawn(async move { post.send().await?.response().await });
+        }
+        for answer in calls.join_all().await {
+            let (text, is_error) = outcome(&answer?)?;
+            match self.way.case().ends {
+                Ends::Refused(_) => bail!("it was taken in"),
+                Ends::Fails(words) => ensure!(is_error && text.contains(words), "{text}"),
+                Ends::Ends => ensure!(!is_error && text == "good", "{text}"),
+            }
+            for internal in ["wasm", "trap", "backtrace", "0x"] {
+                ensure!(
+                    !text.contains(internal),
+                    "the caller reads of {internal}: {text}"
+                );
+            }
+        }
+        self.afterwards(taken, stops).await
+    }
+
+    async fn refused(&self) -> anyhow::Result<()> {
+        let Ends::Refused(words) = self.way.case().ends else {
+            bail!("it was not taken in");
+        };
+        let add = Operation::Add {
+            key: Secret::new(self.world.dify.key(APP).to_owned()),
+            guest: Some(self.component.clone()),
+        };
+        let refusal = match self.world.ask(add).await {
+            Ok(reply) => bail!("it was taken in: {reply:?}"),
+            Err(refusal) => refusal.to_string(),
+        };
+        ensure!(refusal.contains(words), "{refusal}");
+        ensure!(
+            refusal.len() < 1_000,
+            "a refusal of {} bytes",
+            refusal.len()
+        );
+        Ok(())
+    }
+
+    /// What is to be seen beside the answer.
+    async fn afterwards(&self, taken: &Taken, stops: u64) -> anyhow::Result<()> {
+        match self.way {
+            Misbehaviour::DropsEverything | Misbehaviour::KeepsRunning => {
+                let stopped = |seen: &airlock_stand_in::Seen| {
+                    seen.streams == 0
+                        && seen.stops.iter().filter(|stop| stop.effective).count() as u64 > stops
+                };
+                self.world.dify.wait_until(stopped, SOON).await?;
+            }
+            Misbehaviour::DescribesDifferently => {
+                let app = taken.slug.clone();
+                let again = self.world.ask(Operation::Refresh { app }).await?;
+                ensure!(tool(&again)? == taken.tool, "it has another tool now");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn stops(&self) -> u64 {
+        let seen = self.world.dify.seen();
+        seen.stops.iter().filter(|stop| stop.effective).count() as u64
+    }
+
+    /// How often the bound was gone over that this attack is about; `None` where it is about none.
+    ///
+    /// # Errors
+    /// When the server counts nothing.
+    pub async fn counted(&self) -> anyhow::Result<Option<u64>> {
+        let (Some(limit), Some(taken)) = (self.way.case().over, &self.taken) else {
+            return Ok(None);
+        };
+        let Reply::Metrics { metrics } = self.world.ask(Operation::Metrics).await? else {
+            bail!("these are no metrics");
+        };
+        let series = format!(
+            r#"airlock_bounds_hit_total{{app="{}",bound="{limit}"}} "#,
+            taken.slug
+        );
+        let mut lines = metrics.lines();
+        let count = lines.find_map(|line| line.strip_prefix(&series));
+        Ok(Some(count.unwrap_or("0").parse()?))
+    }
+
+    /// Takes the guest out of the world again.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub async fn withdraw(self) -> anyhow::Result<()> {
+        self.world.dify.set(APP, Behaviour::Normal);
+        if let Some(taken) = self.taken {
+            let app = taken.slug;
+            self.world.ask(Operation::Remove { app }).await?;
+        }
+        Ok(())
+    }
+}
+
+fn tool(reply: &Reply) -> anyhow::Result<String> {
+    let Reply::App { app } = reply else {
+        bail!("this is not about an app: {reply:?}");
+    };
+    let tool = app.tools.first().context("the app has a tool")?;
+    Ok(tool.name.clone())
+}
+
+/// A call's text, and whether it is an error.
+fn outcome(response: &Value) -> anyhow::Result<(String, bool)> {
+    let result = &response["result"];
+    let text = result["content"][0]["text"].as_str();
+    let text = text.with_context(|| format!("no tool result: {response}"))?;
+    Ok((text.to_owned(), result["isError"] == true))
+}
+
+/// An app that is called one time after the other while others are attacked.
+pub struct Neighbour {
+    url: String,
+}
+
+impl Neighbour {
+    /// Publishes it.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub async fn publish(world: &World) -> anyhow::Result<Self> {
+        let url = world.publish(NEIGHBOUR).await?;
+        Ok(Self { url })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// One call.
+    ///
+    /// # Errors
+    /// When it is not answered as it should be.
+    pub async fn call(&self) -> anyhow::Result<()> {
+        let trip = json!({"query": "Where to?", "topic": "Lisbon"});
+        let call = async {
+            let post = Post::to(&self.url).call("travel_chat", trip);
+            post.send().await?.tool_text().await
+        };
+        let (text, is_error) = tokio::time::timeout(SOON, call).await??;
+        ensure!(!is_error, "the neighbour's call failed: {text}");
+        Ok(())
+    }
+
+    /// Calls until `enough`, once for each permit that it takes from nobody. How often it was answered.
+    ///
+    /// # Errors
+    /// When one call was not.
+    pub async fn call_steadily(&self, enough: CancellationToken) -> anyhow::Result<usize> {
+        let mut answered = 0;
+        while !enough.is_cancelled() {
+            self.call().await?;
+            answered += 1;
+        }
+        Ok(answered)
+    }
+}
