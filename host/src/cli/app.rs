@@ -170,9 +170,11 @@ impl Args for LimitChanges {
                 limit.show(*range.start()),
                 limit.show(*range.end())
             );
-            let value = move |text: &str| match text {
-                "default" => Ok(None),
-                text => limit.parse(text).map(Some),
+            let value = move |text: &str| -> Result<Option<u64>, String> {
+                match text {
+                    "default" => Ok(None),
+                    text => limit.parse(text).map(Some),
+                }
             };
             let option = clap::Arg::new(limit.name()).long(limit.name());
             command.arg(option.value_name(unit).help(help).value_parser(value))

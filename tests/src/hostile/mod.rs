@@ -248,6 +248,8 @@ impl Misbehaviour {
 
 /// The app whose guest attacks: it needs no inputs.
 const APP: SampleApp = SampleApp::WordCounter;
+/// Another app of the same guest, where it takes two.
+const OTHER: SampleApp = SampleApp::ProductBlurb;
 /// The app that is called meanwhile.
 const NEIGHBOUR: SampleApp = SampleApp::TravelChat;
 /// Longer than anything but a hang.
@@ -275,7 +277,7 @@ pub struct Attack<'a> {
     world: &'a World,
     way: Misbehaviour,
     component: Vec<u8>,
-    /// The app's name and addresses, where the guest is taken in: of one app, or of two that must not meet.
+    /// The app that it serves, where it is taken in.
     taken: Option<Taken>,
 }
 
@@ -283,6 +285,8 @@ struct Taken {
     slug: String,
     url: String,
     tool: String,
+    /// Another app with the same guest, which therefore gets the same places in the pool.
+    other: Option<(String, String)>,
 }
 
 impl<'a> Attack<'a> {
@@ -318,7 +322,18 @@ impl<'a> Attack<'a> {
         let enabled = world.ask(Operation::Enable { app: slug.clone() }).await?;
         let tool = tool(&enabled)?;
         let url = world::address(enabled)?;
-        attack.taken = Some(Taken { slug, url, tool });
+        let mut taken = Taken {
+            slug,
+            url,
+            tool,
+            other: None,
+        };
+        if way == Misbehaviour::ReadsOthersMemory {
+            let slug = world.add(OTHER, Some(attack.component.clone())).await?.slug;
+            let enabled = world.ask(Operation::Enable { app: slug.clone() }).await?;
+            taken.other = Some((slug, world::address(enabled)?));
+        }
+        attack.taken = Some(taken);
         Ok(attack)
     }
 
@@ -340,9 +355,15 @@ impl<'a> Attack<'a> {
         };
         let stops = self.stops();
         let mut calls = JoinSet::new();
+        let call = |url: &str| {
+            let post = Post::to(url).call(&taken.tool, self.way.arguments());
+            async move { post.send().await?.response().await }
+        };
         for _ in 0..self.way.calls() {
-            let post = Post::to(&taken.url).call(&taken.tool, self.way.arguments());
-            calls.spawn(async move { post.send().await?.response().await });
+            calls.spawn(call(&taken.url));
+        }
+        if let Some((_, url)) = &taken.other {
+            calls.spawn(call(url));
         }
         for answer in calls.join_all().await {
             let (text, is_error) = outcome(&answer?)?;
@@ -434,8 +455,10 @@ impl<'a> Attack<'a> {
     pub async fn withdraw(self) -> anyhow::Result<()> {
         self.world.dify.set(APP, Behaviour::Normal);
         if let Some(taken) = self.taken {
-            let app = taken.slug;
-            self.world.ask(Operation::Remove { app }).await?;
+            let other = taken.other.map(|(slug, _)| slug);
+            for app in other.into_iter().chain([taken.slug]) {
+                self.world.ask(Operation::Remove { app }).await?;
+            }
         }
         Ok(())
     }
@@ -493,7 +516,7 @@ impl Neighbour {
         Ok(())
     }
 
-    /// Calls until `enough`, once for each permit that it takes from nobody. How often it was answered.
+    /// Calls, one time after the other, until it is `enough`. How often it was answered.
     ///
     /// # Errors
     /// When one call was not.
