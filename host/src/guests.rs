@@ -36,8 +36,11 @@ pub enum GuestError {
     #[error("the guest is refused: {0}")]
     Refused(#[from] Refusal),
     /// A component that is not even looked at.
-    #[error("this component has {0} bytes; {} MiB is the most", MAX_COMPONENT >> 20)]
-    TooLarge(usize),
+    #[error("this component has {bytes} bytes; {} MiB is the most", MAX_COMPONENT >> 20)]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
     /// The registry has no such component.
     #[error(
         "the registry lacks the component {0}; give the app its guest again with `airlock app guest`"
@@ -136,7 +139,7 @@ impl Guests {
     /// [`GuestError::Refused`], with what its author can do.
     pub async fn compile(&self, bytes: Vec<u8>) -> Result<Component, GuestError> {
         if bytes.len() > MAX_COMPONENT {
-            return Err(GuestError::TooLarge(bytes.len()));
+            return Err(GuestError::TooLarge { bytes: bytes.len() });
         }
         let engine = self.engine().await?.clone();
         let began = Instant::now();
