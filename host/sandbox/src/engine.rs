@@ -196,7 +196,8 @@ impl<T> Drop for AbortOnDrop<T> {
 
 fn build(config: &EngineConfig) -> Result<(wasmtime::Engine, bool), EngineError> {
     if config.pooling {
-        match wasmtime::Engine::new(settings(config).allocation_strategy(pool(config.instances))) {
+        match wasmtime::Engine::new(settings_of(config).allocation_strategy(pool(config.instances)))
+        {
             Ok(engine) => return Ok((engine, true)),
             Err(error) => {
                 tracing::warn!(%error, "no address space for an instance pool; instances are allocated on demand");
@@ -204,15 +205,25 @@ fn build(config: &EngineConfig) -> Result<(wasmtime::Engine, bool), EngineError>
         }
     }
     wasmtime::Engine::new(
-        settings(config).allocation_strategy(InstanceAllocationStrategy::OnDemand),
+        settings_of(config).allocation_strategy(InstanceAllocationStrategy::OnDemand),
     )
     .map(|engine| (engine, false))
     .map_err(|error| EngineError::Engine(format!("{error:#}")))
 }
 
+/// The same with room to run in, which is no part of the code.
+fn settings_of(engine: &EngineConfig) -> Config {
+    let mut config = settings();
+    config
+        .max_wasm_stack(engine.stack)
+        // What the host needs of it for an import comes on top.
+        .async_stack_size(engine.stack + (512 << 10));
+    config
+}
+
 /// What guests may use of WebAssembly, and what the lean engine leaves out. Each proposal that is off is a part of
 /// wasmtime that no guest can reach.
-fn settings(engine: &EngineConfig) -> Config {
+pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -221,10 +232,7 @@ fn settings(engine: &EngineConfig) -> Config {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
-        .wasm_tail_call(false)
-        .max_wasm_stack(engine.stack)
-        // What the host needs of it for an import comes on top.
-        .async_stack_size(engine.stack + (512 << 10));
+        .wasm_tail_call(false);
     config
 }
 

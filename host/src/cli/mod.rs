@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeArgs;
+use crate::guests::child;
 use crate::ops::Operation;
 
 /// Publishes Dify apps as MCP servers, each behind its own address and in its own sandbox.
@@ -74,6 +75,12 @@ pub enum Command {
     /// Bridge a client that speaks MCP over standard input and output to an address.
     #[command(after_help = "Example:\n  airlock stdio http://localhost:8808/server/CODE/mcp")]
     Stdio(StdioArgs),
+    /// Compile the guest on standard input, within bounds. Airlock starts this itself.
+    #[command(
+        hide = true,
+        after_help = "Example:\n  airlock compile-guest --memory 2147483648 --cpu 120 <guest.wasm >guest.code"
+    )]
+    CompileGuest(child::ChildArgs),
 }
 
 /// This program's name, where it is installed.
@@ -135,6 +142,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<std::process::ExitCode> {
             }
         }
         Command::Stdio(args) => stdio::bridge(&args.url).await?,
+        Command::CompileGuest(args) => return Ok(child::run(&args)),
     }
     Ok(std::process::ExitCode::SUCCESS)
 }
@@ -150,7 +158,8 @@ pub fn start_log(command: &Command) {
         | Command::Metrics
         | Command::Guest(_)
         | Command::Healthcheck(_)
-        | Command::Stdio(_) => "warn",
+        | Command::Stdio(_)
+        | Command::CompileGuest(_) => "warn",
     };
     let asked = std::env::var("AIRLOCK_LOG")
         .ok()

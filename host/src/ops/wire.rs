@@ -6,6 +6,7 @@ use airlock_registry::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::check::GuestCheck;
 use super::view::AppView;
 use crate::limits::Limit;
 
@@ -80,6 +81,13 @@ pub enum Operation {
         /// The component.
         component: Option<Vec<u8>>,
     },
+    /// What would change if this were the app's guest?
+    CheckGuest {
+        /// Which app.
+        app: String,
+        /// The component.
+        component: Vec<u8>,
+    },
     /// Forget the app.
     Remove {
         /// Which app.
@@ -92,7 +100,11 @@ impl Operation {
     #[must_use]
     pub fn changes(&self) -> Option<&'static str> {
         match self {
-            Self::Status | Self::Metrics | Self::List | Self::Show { .. } => None,
+            Self::Status
+            | Self::Metrics
+            | Self::List
+            | Self::Show { .. }
+            | Self::CheckGuest { .. } => None,
             Self::Add { .. } => Some("add"),
             Self::Enable { .. } => Some("enable"),
             Self::Disable { .. } => Some("disable"),
@@ -215,6 +227,11 @@ pub enum Reply {
         /// In the order of their names.
         apps: Vec<AppView>,
     },
+    /// To `CheckGuest`.
+    Checked {
+        /// What was found.
+        check: GuestCheck,
+    },
     /// To `Remove`.
     Removed {
         /// The short name it had.
@@ -243,7 +260,10 @@ impl Reply {
         match self {
             Self::Added { app, .. } | Self::App { app } => &app.slug,
             Self::Removed { removed } => removed,
-            Self::Apps { .. } | Self::Metrics { .. } | Self::Status { .. } => "",
+            Self::Apps { .. }
+            | Self::Checked { .. }
+            | Self::Metrics { .. }
+            | Self::Status { .. } => "",
         }
     }
 }

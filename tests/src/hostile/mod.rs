@@ -206,7 +206,7 @@ impl Misbehaviour {
             Self::ReadsEnvironment => Case::new(Refused("no guest is given: wasi:cli/environment")),
             Self::ReadsOthersMemory => Case::new(GoesOn),
             Self::ExportsWrongType => Case::new(Refused("another version of the contract")),
-            Self::HugeComponent => Case::new(Refused("64 MiB is the most")),
+            Self::HugeComponent => Case::new(Refused("67108864 is the most")),
         }
     }
 
