@@ -30,15 +30,17 @@ pub(super) async fn serve(mut input: BufReader<Stdin>) -> anyhow::Result<()> {
         let attack = Attack::prepare(&world, *way.context("no such attack")?).await?;
         println!("{name}");
         line.clear();
-        let mut rest = std::pin::pin!(input.read_line(&mut line));
-        loop {
-            tokio::select! {
-                biased;
-                said = &mut rest => {
-                    said?;
-                    break;
+        {
+            let mut rest = std::pin::pin!(input.read_line(&mut line));
+            loop {
+                tokio::select! {
+                    biased;
+                    said = &mut rest => {
+                        said?;
+                        break;
+                    }
+                    struck = attack.strike() => struck?,
                 }
-                struck = attack.strike() => struck?,
             }
         }
         attack.withdraw().await?;
