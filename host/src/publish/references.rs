@@ -16,7 +16,7 @@ const MAX_CHAIN: usize = 32;
 const MAX_LEVELS: usize = 1_000;
 
 /// Keywords whose schemas are for the same value, not for a part of it.
-const HERE: [&str; 11] = [
+const HERE: [&str; 9] = [
     "allOf",
     "anyOf",
     "oneOf",
@@ -26,8 +26,6 @@ const HERE: [&str; 11] = [
     "else",
     "dependentSchemas",
     "dependencies",
-    "unevaluatedProperties",
-    "unevaluatedItems",
 ];
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
