@@ -74,6 +74,9 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("soak") {
         rows::soak::measure(&mut report).await?;
     }
+    if wanted("hostile") {
+        rows::hostile::measure(&mut report).await?;
+    }
     if only.is_empty() {
         report.finish()?;
     }

@@ -1,5 +1,7 @@
 //! What an operator may set, by flag or by environment. Every setting has a default, or its absence has a meaning.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use crate::files::{self, FetchedBy, OpenPlaces, Opened, SpoolBounds};
 use crate::guests::GuestsConfig;
 use crate::guests::cache::CacheConfig;
 use crate::guests::compiler::CompilerConfig;
+
+pub use limits::LimitArgs;
 
 /// The Dify beside us.
 #[derive(Debug, Clone, Args)]
@@ -142,91 +146,6 @@ pub struct ServeArgs {
     /// Compiling guests.
     #[command(flatten)]
     pub guests: GuestArgs,
-}
-
-/// The bounds that an operator may want to move. The units are in the names' help.
-#[derive(Debug, Clone, Args)]
-pub struct LimitArgs {
-    /// Calls running in Dify at one time. Dify's default container takes 10 connections in all.
-    #[arg(
-        long,
-        env = "AIRLOCK_DIFY_IN_FLIGHT",
-        default_value_t = 6,
-        value_name = "N",
-        value_parser = count
-    )]
-    pub dify_in_flight: usize,
-    /// The same for one app.
-    #[arg(
-        long,
-        env = "AIRLOCK_DIFY_PER_APP",
-        default_value_t = 3,
-        value_name = "N",
-        value_parser = count
-    )]
-    pub dify_per_app: usize,
-    /// Seconds after which a call is ended. Dify ends its own runs after 1,200.
-    #[arg(
-        long,
-        env = "AIRLOCK_CALL_DEADLINE",
-        default_value_t = 1_260,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..=86_400_000)
-    )]
-    pub call_deadline: u64,
-    /// Calls of one app that may run at one time, waiting for Dify included; as many more wait for up to 30 s.
-    #[arg(
-        long,
-        env = "AIRLOCK_CALLS_PER_APP",
-        default_value_t = 32,
-        value_name = "N",
-        value_parser = count
-    )]
-    pub calls_per_app: usize,
-    /// MiB of memory that one call's guest may use.
-    #[arg(
-        long,
-        env = "AIRLOCK_GUEST_MEMORY",
-        default_value_t = 64,
-        value_name = "MIB",
-        value_parser = mebibytes
-    )]
-    pub guest_memory: usize,
-    /// Milliseconds that one call's guest may compute; waiting is not counted.
-    #[arg(
-        long,
-        env = "AIRLOCK_GUEST_CPU",
-        default_value_t = 2_000,
-        value_name = "MS",
-        value_parser = clap::value_parser!(u64).range(1..=86_400_000)
-    )]
-    pub guest_cpu: u64,
-    /// Connections at one time; up to three quarters of them may be streams that wait for changes. More wait unaccepted.
-    #[arg(
-        long,
-        env = "AIRLOCK_CONNECTIONS",
-        default_value_t = 8_192,
-        value_name = "N",
-        value_parser = count
-    )]
-    pub connections: usize,
-    /// Seconds between two looks at what Dify says of the enabled apps, give or take a fifth; 0 for none.
-    #[arg(
-        long,
-        env = "AIRLOCK_REFRESH_EVERY",
-        default_value_t = 300,
-        value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(0..=86_400_000)
-    )]
-    pub refresh_every: u64,
-    /// Seconds that a call goes on after an older client (before 2026-07-28) has hung up.
-    #[arg(
-        long,
-        env = "AIRLOCK_HANGUP_GRACE",
-        default_value_t = 10,
-        value_name = "SECONDS"
-    )]
-    pub hangup_grace: u64,
 }
 
 /// What compiling a guest may cost, and how much of what comes of it is kept. The units are in the names' help.
@@ -437,42 +356,6 @@ fn mebibytes(text: &str) -> Result<usize, String> {
     match text.trim().parse() {
         Ok(mebibytes @ 1..=256) => Ok(mebibytes),
         _ => Err("write a number from 1 to 256".into()),
-    }
-}
-
-impl LimitArgs {
-    /// The bounds of one call's guest.
-    #[must_use]
-    pub fn guest(&self) -> airlock_sandbox::Limits {
-        airlock_sandbox::Limits {
-            cpu: Duration::from_millis(self.guest_cpu),
-            deadline: Duration::from_secs(self.call_deadline),
-            memory: self.guest_memory.saturating_mul(1 << 20),
-            ..airlock_sandbox::Limits::default()
-        }
-    }
-
-    /// The protocol's bounds and times.
-    #[must_use]
-    pub fn mcp(&self) -> airlock_mcp::Config {
-        airlock_mcp::Config {
-            streams: self.connections,
-            hangup_grace: Duration::from_secs(self.hangup_grace),
-            ..airlock_mcp::Config::default()
-        }
-    }
-}
-
-impl Default for LimitArgs {
-    /// The defaults above, for whoever builds a server without a command line.
-    fn default() -> Self {
-        #[derive(clap::Parser)]
-        struct Defaults {
-            #[command(flatten)]
-            limits: LimitArgs,
-        }
-        // The environment of a test or a demo has its say, as it has in `serve`.
-        crate::cli::environment::environment::<Defaults>().limits
     }
 }
 

@@ -6,6 +6,7 @@
 //! * [`server`] builds everything once, in the order in which things depend on one another, and runs it.
 //! * [`net`] is the data plane: from a connection to an app's service.
 //! * [`call`] is one `tools/call`: what MCP asks of a server, and what a guest asks of Dify.
+//! * [`limits`] names the bounds of a call, and [`metrics`] counts how calls end and which bounds they went over.
 //! * [`files`] holds what goes in and out as a file: its bytes cross to no guest.
 //! * [`publish`] turns what a guest describes into what clients see; [`guests`] keeps the compiled guests.
 //! * [`ops`] is what an operator can do; [`admin`] carries it over `admin.sock`.
@@ -21,6 +22,8 @@ pub mod config;
 pub mod facts;
 pub mod files;
 pub mod guests;
+pub mod limits;
+pub mod metrics;
 pub mod net;
 pub mod ops;
 pub mod publish;

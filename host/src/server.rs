@@ -9,7 +9,6 @@ use std::time::Duration;
 use airlock_dify::Dify;
 use airlock_mcp::{Guard, GuardConfig, Keys, Mcp};
 use airlock_registry::{Home, MasterKey, Purpose, Registry};
-use airlock_sandbox::EngineConfig;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +23,7 @@ use crate::call::{AppChanges, RegistryChannel, Services, Shared};
 use crate::config::{FileArgs, GuestArgs, LimitArgs};
 use crate::files::Files;
 use crate::guests::Guests;
+use crate::metrics::Metrics;
 use crate::net::{self, Door};
 use crate::ops::Operations;
 use crate::ops::drift::Troubles;
@@ -106,10 +106,11 @@ impl Server {
             .context("cannot open the admin socket")?;
 
         let guests = Guests::new(config.guests.settings(
-            EngineConfig::default(),
+            config.limits.engine(),
             config.compiler.clone(),
             Some((registry.home(), &master)),
         ))?;
+        let metrics = Metrics::new(guests.compile_times());
         let operations = Arc::new(Operations {
             registry: Arc::clone(&registry),
             guests: guests.clone(),
@@ -122,6 +123,7 @@ impl Server {
             ),
             program: config.program.clone(),
             troubles: Troubles::default(),
+            metrics: Some(Arc::clone(&metrics)),
         });
         let ending = CancellationToken::new();
         let changes = Arc::new(AppChanges::default());
@@ -136,8 +138,8 @@ impl Server {
             identities: Identities::new(&master),
             changes: Arc::clone(&changes),
             journals: Journals::default(),
-            limits: config.limits.guest(),
-            calls_per_app: config.limits.calls_per_app,
+            limits: config.limits.call(),
+            metrics,
             io: tokio::runtime::Handle::current(),
             ending: ending.clone(),
         });

@@ -1,6 +1,7 @@
 //! What tests that cross rooms share: a server beside a stand-in for Dify, and ways to speak with it.
 //!
 //! * [`World`]: a stand-in, a server in a home of its own, and the addresses of what is published.
+//! * [`hostile`]: guests that misbehave, and what must come of it.
 //! * [`rogue`]: a Dify that misbehaves on the wire.
 //! * [`post`]: MCP over plain HTTP, for what a well-behaved client would never send.
 //! * [`program`]: the `airlock` program as a child process, for what only a terminal or a signal shows.
@@ -14,6 +15,7 @@
 
 pub mod clients;
 pub mod guests;
+pub mod hostile;
 pub mod post;
 pub mod process;
 pub mod program;

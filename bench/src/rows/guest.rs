@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use airlock::facts::Facts;
 use airlock_dify::{Config, Dify, parse_base};
 use airlock_sandbox::measure::Instance;
-use airlock_sandbox::{Backend, BoxFuture, Component, Engine, EngineConfig, Limits, Run, wit};
+use airlock_sandbox::{
+    Backend, Bound, BoxFuture, Component, Engine, EngineConfig, Limits, Run, wit,
+};
 use anyhow::{anyhow, bail, ensure};
 
 use super::World;
@@ -197,6 +199,8 @@ impl Backend for AtOnce {
     fn log(&self, _level: wit::Level, _data: &str) {}
 
     fn tell(&self, _level: wit::Level, _data: String) {}
+
+    fn cut(&self, _bound: Bound) {}
 
     fn changed(&self, _what: wit::Change) {}
 

@@ -3,6 +3,7 @@
 pub(crate) mod apps;
 pub(crate) mod call;
 pub(crate) mod guest;
+pub(crate) mod hostile;
 pub(crate) mod latency;
 pub(crate) mod list;
 pub(crate) mod listeners;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use airlock::config::GuestArgs;
 use airlock::facts::{Facts, described_by};
 use airlock::guests::{self, Guests};
+use airlock::limits::Own;
 use airlock_dify::{Config, Dify, parse_base};
 use airlock_registry::{Described, Digest, Home, MasterKey, NewApp, Registry, Secret};
 use airlock_sandbox::EngineConfig;
@@ -127,7 +128,7 @@ async fn furnish(
     for number in 0..components {
         let bytes = variant(number);
         let component = guests.take_in(bytes.clone()).await?;
-        let manifest = guests::describe(&component, told.clone()).await?;
+        let manifest = guests::describe(&component, told.clone(), &Own::new()).await?;
         let described = Described {
             manifest: serde_json::to_value(&manifest)?,
             by: described_by(&Digest::of(&bytes), &told),

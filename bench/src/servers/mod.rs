@@ -3,24 +3,27 @@
 //! * `airlock`: Airlock, with one published app or many.
 //! * `bare`: hyper and nothing else, and a bare proxy.
 //! * `dify`: the stand-in for Dify, which answers at once or never.
+//! * `hostile`: Airlock beside guests that misbehave.
 //! * `flood`: the same, and says very much.
 
 mod airlock;
 mod bare;
 pub(crate) mod dify;
 mod flood;
+mod hostile;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use airlock_tests::process::Process;
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt};
 
 pub(crate) use flood::Flood;
+pub(crate) use hostile::REST;
 
 /// The argument that makes this program a server.
 pub(crate) const AS_SERVER: &str = "serve";
@@ -34,6 +37,8 @@ pub(crate) enum Role {
     Flood(Flood),
     /// Airlock beside it.
     Airlock(Airlock),
+    /// Airlock with a stand-in of its own, an app to be called, and another whose guest attacks.
+    Hostile,
     /// Reads a request whole and answers the same bytes each time.
     Bare(Canned),
     /// Reads a request whole, has a run made, reads its stream whole, and answers the same bytes each time.
@@ -124,6 +129,7 @@ pub(crate) struct Server {
     /// The apps' keys, of a stand-in.
     pub(crate) keys: Vec<String>,
     child: Child,
+    output: BufReader<ChildStdout>,
 }
 
 /// A server's word that it listens.
@@ -159,7 +165,8 @@ impl Server {
         writeln!(input, "{}", serde_json::to_string(role)?)?;
         let output = child.stdout.take().context("stdout is piped")?;
         let mut answer = String::new();
-        BufReader::new(output).read_line(&mut answer)?;
+        let mut output = BufReader::new(output);
+        output.read_line(&mut answer)?;
         let ready: Result<Ready, String> = serde_json::from_str(&answer)
             .with_context(|| format!("a server has ended instead of starting: {role:?}"))?;
         let Ready { urls, keys } =
@@ -169,7 +176,18 @@ impl Server {
             urls: urls.collect::<Result<_, _>>()?,
             keys,
             child,
+            output,
         })
+    }
+
+    /// Tells it something, and waits until that is done.
+    pub(crate) fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.child.stdin.as_mut().context("stdin is piped")?;
+        writeln!(input, "{line}")?;
+        let mut answer = String::new();
+        self.output.read_line(&mut answer)?;
+        ensure!(answer.trim() == line, "a server has ended at {line}");
+        Ok(())
     }
 
     /// Where it answers, if it has one place to answer at.
@@ -211,6 +229,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     let mut line = String::new();
     input.read_line(&mut line).await?;
     let started = match serde_json::from_str(&line)? {
+        Role::Hostile => return hostile::serve(input).await,
         Role::Dify(dify) => dify::start(&dify).await,
         Role::Flood(flood) => flood::start(flood).await,
         Role::Airlock(airlock) => airlock::start(&airlock).await,

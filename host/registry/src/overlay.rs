@@ -1,4 +1,4 @@
-//! The operator's words and pins, laid over what a guest says of itself.
+//! The operator's words and pins, laid over what a guest says of itself, and bounds of an app's own.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,9 @@ pub struct Overlay {
     /// By the guest's name of the tool.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, ToolOverlay>,
+    /// Bounds of this app's own, by the host's name for each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, u64>,
 }
 
 /// One tool's changes; `None` leaves the guest's word.
@@ -73,6 +76,7 @@ mod tests {
             };
             let overlay = Overlay {
                 tools: [("run".to_owned(), tool)].into(),
+                limits: [("memory".to_owned(), 1 << 27)].into(),
             };
             let text = serde_json::to_string(&overlay).expect("plain data");
             assert_eq!(

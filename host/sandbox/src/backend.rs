@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::error::Bound;
 use crate::wit::{Answer, Caller, Change, Error, Event, Level, Reply, Request};
 
 /// A future that can be moved to the guests' threads.
@@ -43,6 +44,10 @@ pub trait Backend: Send + Sync + 'static {
 
     /// A log message for the client; `data` is JSON text that nobody has checked.
     fn tell(&self, level: Level, data: String);
+
+    /// The guest went over a bound, and the call goes on without what was over it. A bound of the log or of progress is
+    /// told once in a call, the others each time.
+    fn cut(&self, bound: Bound);
 
     /// Something that clients keep a copy of has changed.
     fn changed(&self, what: Change);

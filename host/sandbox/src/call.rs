@@ -8,7 +8,7 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use crate::backend::{Backend, BoxFuture};
 use crate::clock::{CpuClock, Timed};
 use crate::component::Component;
-use crate::error::Failure;
+use crate::error::{Bound, Failure};
 use crate::limits::Limits;
 use crate::pace::UNNOTICED;
 use crate::state::{Access, ImportInDescribe, State};
@@ -196,9 +196,12 @@ impl Component {
     }
 
     pub(crate) fn store(&self, access: Access, limits: &Limits) -> (Store<State>, Arc<CpuClock>) {
-        let mut store = Store::new(&self.engine.0.wasmtime, State::new(access, limits));
+        let mut store = Store::new(
+            &self.engine.0.wasmtime,
+            State::new(access, limits, self.engine.0.stack),
+        );
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(limits.host_call_bytes);
+        store.set_hostcall_fuel(limits.to_host);
         store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
         let clock = Arc::new(CpuClock::default());
@@ -231,14 +234,49 @@ pub(crate) fn failure(error: &wasmtime::Error, state: &State, limits: &Limits) -
         Some(Trap::Interrupt) => Failure::Cpu(limits.cpu),
         trap => match (state.limiter.refused, trap) {
             (Some(bound), _) => Failure::Bound(bound),
-            (None, trap) => {
-                // Without a trap code: a value the contract does not allow, or a bound of wasmtime's own.
-                let trap = trap.map_or_else(|| format!("{error:#}"), |trap| trap.to_string());
-                Failure::Trap(match state.last_words() {
-                    Some(words) => format!("{trap}; its last words: {words}"),
-                    None => trap,
-                })
+            (None, Some(Trap::StackOverflow)) => Failure::Bound(Bound::Stack(state.stack)),
+            (None, Some(trap)) => trapped(trap.to_string(), state),
+            // Without a trap code: a bound that wasmtime keeps itself, or a value the contract does not allow.
+            (None, None) => {
+                let words = format!("{error:#}");
+                match bound(&words, limits) {
+                    Some(bound) => Failure::Bound(bound),
+                    None => trapped(words, state),
+                }
             }
         },
     }
+}
+
+fn trapped(trap: String, state: &State) -> Failure {
+    Failure::Trap(match state.last_words() {
+        Some(words) => format!("{trap}; its last words: {words}"),
+        None => trap,
+    })
+}
+
+/// wasmtime has no types for these errors; a hostile guest in the tests goes over each, and would show if the words changed.
+fn bound(words: &str, limits: &Limits) -> Option<Bound> {
+    let known = [
+        (
+            "fuel allocated for hostcalls has been exhausted",
+            Bound::ToHost(limits.to_host),
+        ),
+        (
+            "store handle limit exceeded",
+            Bound::Handles(limits.handles),
+        ),
+        (
+            "resource table has no free keys",
+            Bound::Handles(limits.handles),
+        ),
+        (
+            "instance count too high",
+            Bound::Instances(limits.instances),
+        ),
+        ("memory count too high", Bound::Memories(limits.memories)),
+        ("table count too high", Bound::Tables(limits.tables)),
+    ];
+    let mut known = known.into_iter();
+    known.find_map(|(said, bound)| words.contains(said).then_some(bound))
 }

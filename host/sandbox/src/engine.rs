@@ -10,17 +10,23 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 
 use crate::clock::Timed;
 use crate::error::Failure;
+use crate::limits::Limits;
 use crate::placed::Placed;
 use crate::ticker::Ticker;
 
 /// How long a call waits for a free instance before it is told that there is none.
 const SLOT_WAIT: Duration = Duration::from_secs(5);
 
-/// Core instances for each component: a guest in Rust or JavaScript has three or four, one in Python fourteen, and
-/// thirty-eight where `componentize-py` has stubbed WASI. The pool counts them and keeps nothing ready for them.
-const CORE_PER_COMPONENT: u32 = 64;
-/// Memories and tables: all of these have one memory and two tables.
-const PARTS_PER_COMPONENT: u32 = 2;
+/// Core instances, memories and tables that one component may have: the pool has room for as many in each of its
+/// instances, so that no guest takes its neighbour's. A core instance takes no room beforehand, a table some address
+/// space, a memory over 4 GiB of it. A guest in Rust or JavaScript has three or four core instances, one in Python
+/// fourteen, and thirty-eight where `componentize-py` has stubbed WASI; all of these have one memory and two tables.
+const INSTANCES_PER_COMPONENT: u32 = 256;
+const MEMORIES_PER_COMPONENT: u32 = 2;
+const TABLES_PER_COMPONENT: u32 = 8;
+/// Bytes of one memory, and elements of one table.
+const MAX_MEMORY: usize = 256 << 20;
+const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// What the engine is built with.
 #[derive(Debug, Clone)]
@@ -32,6 +38,24 @@ pub struct EngineConfig {
     /// Reserve memory for all instances beforehand. Where the address space is too small for it (a container with
     /// `ulimit -v`, 39-bit arm64), the engine falls back to allocating on demand, and logs so.
     pub pooling: bool,
+    /// Bytes of stack for each guest. 512 KiB.
+    pub stack: usize,
+}
+
+impl EngineConfig {
+    /// The most that one call may be given of what the engine is built for: memory, table elements, core instances,
+    /// memories and tables. The rest of these limits has no end here.
+    #[must_use]
+    pub fn room() -> Limits {
+        Limits {
+            memory: MAX_MEMORY,
+            table_elements: MAX_TABLE_ELEMENTS,
+            instances: INSTANCES_PER_COMPONENT as usize,
+            memories: MEMORIES_PER_COMPONENT as usize,
+            tables: TABLES_PER_COMPONENT as usize,
+            ..Limits::default()
+        }
+    }
 }
 
 impl Default for EngineConfig {
@@ -40,6 +64,7 @@ impl Default for EngineConfig {
             instances: 128,
             threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             pooling: true,
+            stack: 512 << 10,
         }
     }
 }
@@ -69,6 +94,7 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
     instances: u32,
     pooling: bool,
+    pub(crate) stack: usize,
 }
 
 impl Engine {
@@ -90,6 +116,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(config.instances as usize)),
             instances: config.instances,
             pooling,
+            stack: config.stack,
         })))
     }
 
@@ -97,6 +124,12 @@ impl Engine {
     #[must_use]
     pub fn pooling(&self) -> bool {
         self.0.pooling
+    }
+
+    /// Instances in all.
+    #[must_use]
+    pub fn instances(&self) -> usize {
+        self.0.instances as usize
     }
 
     /// Instances that are free at this moment.
@@ -144,16 +177,29 @@ impl Drop for Inner {
 
 fn build(config: &EngineConfig) -> Result<(wasmtime::Engine, bool), EngineError> {
     if config.pooling {
-        match wasmtime::Engine::new(settings().allocation_strategy(pool(config.instances))) {
+        match wasmtime::Engine::new(settings_of(config).allocation_strategy(pool(config.instances)))
+        {
             Ok(engine) => return Ok((engine, true)),
             Err(error) => {
                 tracing::warn!(%error, "no address space for an instance pool; instances are allocated on demand");
             }
         }
     }
-    wasmtime::Engine::new(settings().allocation_strategy(InstanceAllocationStrategy::OnDemand))
-        .map(|engine| (engine, false))
-        .map_err(|error| EngineError::Engine(format!("{error:#}")))
+    wasmtime::Engine::new(
+        settings_of(config).allocation_strategy(InstanceAllocationStrategy::OnDemand),
+    )
+    .map(|engine| (engine, false))
+    .map_err(|error| EngineError::Engine(format!("{error:#}")))
+}
+
+/// The same with room to run in, which is no part of the code.
+fn settings_of(engine: &EngineConfig) -> Config {
+    let mut config = settings();
+    config
+        .max_wasm_stack(engine.stack)
+        // What the host needs of it for an import comes on top.
+        .async_stack_size(engine.stack + (512 << 10));
+    config
 }
 
 /// What guests may use of WebAssembly, and what the lean engine leaves out. Each proposal that is off is a part of
@@ -167,9 +213,7 @@ pub(crate) fn settings() -> Config {
         .wasm_memory64(false)
         .wasm_multi_memory(false)
         .wasm_relaxed_simd(false)
-        .wasm_tail_call(false)
-        .max_wasm_stack(512 << 10)
-        .async_stack_size(1 << 20);
+        .wasm_tail_call(false);
     config
 }
 
@@ -179,12 +223,12 @@ pub(crate) fn settings() -> Config {
 fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
-        .total_core_instances(instances * CORE_PER_COMPONENT)
-        .max_core_instances_per_component(CORE_PER_COMPONENT)
-        .total_memories(instances * PARTS_PER_COMPONENT)
-        .total_tables(instances * PARTS_PER_COMPONENT)
+        .total_core_instances(instances * INSTANCES_PER_COMPONENT)
+        .total_memories(instances * MEMORIES_PER_COMPONENT)
+        .total_tables(instances * TABLES_PER_COMPONENT)
         .total_stacks(instances)
-        .max_memory_size(256 << 20)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_memory_size(MAX_MEMORY)
         .max_unused_warm_slots(32)
         .linear_memory_keep_resident(2 << 20)
         .table_keep_resident(64 << 10)

@@ -40,20 +40,72 @@ pub enum Refusal {
     Told(String),
 }
 
-/// A bound of [`crate::Limits`], with its value.
+/// A bound of [`crate::Limits`], with its value: bytes, where nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// Bytes of linear memory.
+    /// Computing time.
+    Cpu(Duration),
+    /// Time from beginning to end.
+    Deadline(Duration),
+    /// Linear memory.
     Memory(usize),
     /// Elements of tables.
-    Table(usize),
+    TableElements(usize),
+    /// Core instances, in number.
+    Instances(usize),
+    /// Linear memories, in number.
+    Memories(usize),
+    /// Tables, in number.
+    Tables(usize),
+    /// Stack.
+    Stack(usize),
+    /// To the host in one host call.
+    ToHost(usize),
+    /// To the guest in answer to one host call.
+    FromHost(usize),
+    /// Handles at one time, in number.
+    Handles(usize),
+    /// Text for the log, or for the client.
+    LogBytes(usize),
+    /// Lines for the log, or for the client, in number.
+    LogLines(usize),
+    /// Reports of progress in a second, in number.
+    Progress(u32),
+    /// Runs of the app, in number.
+    Runs(usize),
 }
 
 impl std::fmt::Display for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Memory(bytes) => write!(f, "{} MiB of memory", bytes >> 20),
-            Self::Table(elements) => write!(f, "{elements} table elements"),
+        match *self {
+            Self::Cpu(time) => write!(f, "{time:?} of computing"),
+            Self::Deadline(time) => write!(f, "{time:?} in all"),
+            Self::Memory(bytes) => write!(f, "{} of memory", Bytes(bytes)),
+            Self::TableElements(elements) => write!(f, "{elements} table elements"),
+            Self::Instances(number) => write!(f, "{number} core instances"),
+            Self::Memories(number) => write!(f, "{number} memories"),
+            Self::Tables(number) => write!(f, "{number} tables"),
+            Self::Stack(bytes) => write!(f, "{} of stack", Bytes(bytes)),
+            Self::ToHost(bytes) => write!(f, "{} handed over at once", Bytes(bytes)),
+            Self::FromHost(bytes) => write!(f, "{} taken at once", Bytes(bytes)),
+            Self::Handles(number) => write!(f, "{number} handles"),
+            Self::LogBytes(bytes) => write!(f, "{} of log", Bytes(bytes)),
+            Self::LogLines(lines) => write!(f, "{lines} log lines"),
+            Self::Progress(number) => write!(f, "{number} reports of progress in a second"),
+            Self::Runs(number) => write!(f, "{number} runs of its app"),
+        }
+    }
+}
+
+/// Bytes in the largest unit that leaves no rest.
+struct Bytes(usize);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes > 0 && bytes.is_multiple_of(1 << 20) => write!(f, "{} MiB", bytes >> 20),
+            bytes if bytes > 0 && bytes.is_multiple_of(1 << 10) => write!(f, "{} KiB", bytes >> 10),
+            bytes => write!(f, "{bytes} bytes"),
         }
     }
 }
@@ -86,6 +138,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The bound that ended the call, where one did.
+    #[must_use]
+    pub fn bound(&self) -> Option<Bound> {
+        match *self {
+            Self::Cpu(limit) => Some(Bound::Cpu(limit)),
+            Self::Deadline(limit) => Some(Bound::Deadline(limit)),
+            Self::Bound(bound) => Some(bound),
+            Self::Trap(_) | Self::ImportInDescribe(_) | Self::Full(_) | Self::Internal(_) => None,
+        }
+    }
+
     /// What the client reads: the cause and whose turn it is, nothing internal.
     #[must_use]
     pub fn caller(&self) -> String {

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
 
 use super::routes;
+use crate::metrics;
 use crate::ops::{Operation, Reply};
 
 /// Bytes of a reply: ten thousand apps with their tools.
@@ -48,11 +50,18 @@ pub async fn ask(socket: &Path, operation: Operation) -> anyhow::Result<Result<R
         .await
         .context("the running server did not answer")?;
     let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE);
+    let is_metrics = kind.is_some_and(|kind| kind == metrics::CONTENT_TYPE);
     let body = Limited::new(response.into_body(), MAX_REPLY)
         .collect()
         .await
         .map_err(|error| anyhow::anyhow!("the running server's answer broke off: {error}"))?
         .to_bytes();
+    if status.is_success() && is_metrics {
+        return Ok(Ok(Reply::Metrics {
+            metrics: String::from_utf8_lossy(&body).into_owned(),
+        }));
+    }
     if status.is_success() {
         return Ok(Ok(serde_json::from_slice(&body).context(
             "the running server is of another version: restart it",

@@ -15,10 +15,13 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::routes;
-use crate::ops::Operations;
+use crate::metrics;
+use crate::ops::{Operations, Reply};
 
 /// Bytes of one request: the largest component, in Base64, and its wrapping.
 const MAX_BODY: usize = airlock_registry::bounds::MAX_COMPONENT / 3 * 4 + (64 << 10);
+
+const JSON: &str = "application/json";
 
 /// Opens the socket. Whoever holds the home's lock may: a socket that is there already is a dead server's.
 ///
@@ -77,8 +80,9 @@ async fn answer(operations: &Operations, request: Request<Incoming>) -> Response
             Err(error) => return failed(error.status(), &error.to_string()),
         };
     match operations.execute(operation).await {
+        Ok(Reply::Metrics { metrics }) => respond(StatusCode::OK, metrics::CONTENT_TYPE, metrics),
         Ok(reply) => match serde_json::to_vec(&reply) {
-            Ok(json) => respond(StatusCode::OK, json),
+            Ok(json) => respond(StatusCode::OK, JSON, json),
             Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
         Err(error) => failed(error.status(), &error.to_string()),
@@ -88,15 +92,20 @@ async fn answer(operations: &Operations, request: Request<Incoming>) -> Response
 fn failed(status: StatusCode, words: &str) -> Response<Full<Bytes>> {
     respond(
         status,
-        serde_json::json!({"error": words}).to_string().into_bytes(),
+        JSON,
+        serde_json::json!({"error": words}).to_string(),
     )
 }
 
-fn respond(status: StatusCode, json: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(json)));
+fn respond(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response
         .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

@@ -75,6 +75,7 @@ pub fn request(operation: Operation) -> Asked {
     let bare = |method, path| asked(method, path, Vec::new());
     match operation {
         Operation::Status => bare(Method::GET, "status".into()),
+        Operation::Metrics => bare(Method::GET, "metrics".into()),
         Operation::List => bare(Method::GET, "apps".into()),
         Operation::Show { app, reveal } => bare(
             Method::GET,
@@ -109,6 +110,11 @@ pub fn request(operation: Operation) -> Asked {
             Method::PATCH,
             format!("{}/words", one(&app)),
             serde_json::to_vec(&words).expect("words are plain data"),
+        ),
+        Operation::Limit { app, limits } => asked(
+            Method::PATCH,
+            format!("{}/limits", one(&app)),
+            serde_json::to_vec(&limits).expect("names and numbers are plain data"),
         ),
         Operation::SetGuest {
             app,
@@ -155,6 +161,10 @@ pub fn operation(
             Method::GET => Operation::Status,
             _ => return wrong(),
         },
+        ["metrics"] => match *method {
+            Method::GET => Operation::Metrics,
+            _ => return wrong(),
+        },
         ["apps"] => match *method {
             Method::GET => Operation::List,
             Method::POST => {
@@ -196,6 +206,10 @@ pub fn operation(
                     app,
                     words: serde_json::from_slice(&body).map_err(|error| not(&error))?,
                 },
+                ("limits", "PATCH") => Operation::Limit {
+                    app,
+                    limits: serde_json::from_slice(&body).map_err(|error| not(&error))?,
+                },
                 ("guest", "PUT") => Operation::SetGuest {
                     app,
                     component: Some(body),
@@ -205,7 +219,8 @@ pub fn operation(
                     component: None,
                 },
                 (
-                    "enable" | "disable" | "regenerate" | "refresh" | "key" | "words" | "guest",
+                    "enable" | "disable" | "regenerate" | "refresh" | "key" | "words" | "limits"
+                    | "guest",
                     _,
                 ) => {
                     return wrong();
@@ -227,6 +242,7 @@ pub fn operation(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limit;
     use crate::ops::{Change, InputWords, Words};
 
     fn there_and_back(asked: Operation) {
@@ -255,6 +271,11 @@ mod tests {
             ..Words::default()
         };
         there_and_back(Operation::Status);
+        there_and_back(Operation::Metrics);
+        there_and_back(Operation::Limit {
+            app: app(),
+            limits: [(Limit::Memory, Some(1 << 27)), (Limit::LogLines, None)].into(),
+        });
         there_and_back(Operation::List);
         there_and_back(Operation::Show {
             app: app(),

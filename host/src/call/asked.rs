@@ -20,6 +20,7 @@ use super::service::Inner;
 use super::{offered, outcome};
 use crate::files::{CallFiles, Files};
 use crate::guests::GuestError;
+use crate::limits::Limit;
 use crate::publish::PublishedTool;
 
 /// Bytes of a URI that a guest is asked to read.
@@ -63,7 +64,7 @@ impl Inner {
             answers: call.answers.map(answers),
             extra: self.published.names(),
         };
-        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready.component.call(app, request, ready.backend, limits);
         let running = self.until_over(&ready.cancelled, running);
         let mut ended = match journal {
@@ -75,7 +76,7 @@ impl Inner {
             self.until_over(&ready.cancelled, delivered).await?;
             files.tell(&mut complete.meta);
         }
-        outcome::result(&self.record.slug, tool, ended)
+        outcome::result(&self.meter, self.limits.result, tool, ended)
     }
 
     pub(super) async fn read(self: Arc<Self>, read: Read) -> Result<End<ReadResult>, CallError> {
@@ -102,10 +103,10 @@ impl Inner {
             answers: read.answers.map(answers),
             extra: "{}".into(),
         };
-        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready.component.read(app, request, ready.backend, limits);
         match self.until_over(&ready.cancelled, running).await? {
-            Some(ended) => offered::read(&self.record.slug, ended),
+            Some(ended) => offered::read(&self.meter, self.limits.result, ended),
             None => Err(CallError::Unknown),
         }
     }
@@ -126,7 +127,7 @@ impl Inner {
             answers: prompt.answers.map(answers),
             extra: "{}".into(),
         };
-        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready
             .component
             .get_prompt(app, request, ready.backend, limits);
@@ -138,7 +139,7 @@ impl Inner {
             let delivered = files.deliver(messages.map(|message| &mut message.content).collect());
             self.until_over(&ready.cancelled, delivered).await?;
         }
-        offered::prompt(&self.record.slug, ended)
+        offered::prompt(&self.meter, self.limits.result, ended)
     }
 
     pub(super) async fn complete(
@@ -166,12 +167,12 @@ impl Inner {
             known: complete.known.get().to_owned(),
             extra: "{}".into(),
         };
-        let (app, limits) = (Arc::clone(&self.app), &self.shared.limits);
+        let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready
             .component
             .complete(app, request, ready.backend, limits);
         match self.until_over(&ready.cancelled, running).await? {
-            Some(ended) => offered::completion(&self.record.slug, ended),
+            Some(ended) => offered::completion(&self.meter, self.limits.result, ended),
             None => Err(CallError::Unknown),
         }
     }
@@ -265,8 +266,12 @@ impl Inner {
         let place = self.calls.enter(Instant::now() + PATIENCE, waits);
         let place = self.until_over(&context.cancelled, place).await?;
         Ok(place.map_err(|Full { retry_after }| {
+            let calls = self.limits.calls;
+            self.meter.over(Limit::Calls);
+            tracing::warn!(app = %self.record.slug, limit = %Limit::Calls, calls, "too many calls wait");
             format!(
-                "This app is busy: too many calls wait for it. Nothing was started; try again in {} s.",
+                "This app is busy: {calls} calls run, which is the most, and too many wait. Nothing was started; try \
+                 again in {} s.",
                 retry_after.as_secs()
             )
         }))

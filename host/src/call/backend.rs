@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use airlock_dify::{App, RunRequest};
 use airlock_mcp::{Change, Client, Context, Level, Log, Progress};
-use airlock_sandbox::{Backend, BoxFuture, Run, wit};
+use airlock_sandbox::{Backend, Bound, BoxFuture, Run, wit};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use super::run::{NewRun, Wanted};
 use super::service::Inner;
 use super::translate;
 use crate::files::{CallFiles, Pending};
+use crate::limits::Limit;
 
 /// Characters of a guest's log line that reach the operator's log.
 const LOG_LINE: usize = 2_000;
@@ -26,10 +27,6 @@ const LOG_LINE: usize = 2_000;
 const CHANGES: usize = 64;
 /// Bytes of a changed resource's URI.
 const MAX_URI: usize = 2 << 10;
-
-/// Runs of the app that one call may start. A guest that asks an app a few times is useful; one that asks for ever keeps
-/// Dify busy until its deadline.
-const RUNS: usize = airlock_registry::bounds::MAX_TASK_RUNS;
 
 /// One call's way to its own Dify app and to its own client.
 pub(super) struct CallBackend {
@@ -43,7 +40,6 @@ pub(super) struct CallBackend {
     deadline: Instant,
     /// From a guest's first word on, progress is the guest's.
     guest_reports: Arc<AtomicBool>,
-    runs: AtomicUsize,
     /// Files of the answers that it had.
     fetching: Mutex<Vec<AbortOnDropHandle<()>>>,
     /// Of a call that is a task, or may become one.
@@ -59,7 +55,7 @@ impl CallBackend {
     ) -> Self {
         Self {
             journal,
-            deadline: Instant::now() + service.shared.limits.deadline,
+            deadline: Instant::now() + service.limits.guest.deadline,
             service,
             files,
             client: context.client,
@@ -68,14 +64,12 @@ impl CallBackend {
             changes_left: AtomicUsize::new(CHANGES),
             cancelled: context.cancelled,
             guest_reports: Arc::default(),
-            runs: AtomicUsize::new(0),
             fetching: Mutex::default(),
         }
     }
 
     /// A run of the app.
     async fn asked(&self, request: wit::Request) -> Result<NewRun, wit::Error> {
-        self.count()?;
         let (request, pending) = self.request(request)?;
         let app = self.app()?;
         let request = self.mapped(request, pending).await?;
@@ -84,22 +78,12 @@ impl CallBackend {
 
     /// The rest of a run that has waited for a person.
     async fn answered(&self, reply: wit::Reply) -> Result<NewRun, wit::Error> {
-        self.count()?;
         let opened = Opened::new(reply, &self.service)?;
         let (request, pending) = opened.request(&self.service, &self.files)?;
         let app = self.app()?;
         let request = self.mapped(request, pending).await?;
         let answered = opened.answered(request.inputs)?;
         Ok(self.new_run(app, Wanted::Answered(answered)))
-    }
-
-    fn count(&self) -> Result<(), wit::Error> {
-        if self.runs.fetch_add(1, Ordering::Relaxed) >= RUNS {
-            return Err(wit::Error::Failed(format!(
-                "one call may run its app {RUNS} times, and has"
-            )));
-        }
-        Ok(())
     }
 
     fn app(&self) -> Result<App, wit::Error> {
@@ -259,6 +243,13 @@ impl Backend for CallBackend {
         if let Ok(data) = data {
             self.log.send(level, None, &data);
         }
+    }
+
+    fn cut(&self, bound: Bound) {
+        let limit = Limit::from(bound);
+        self.service.meter.over(limit);
+        let app = &self.service.record.slug;
+        tracing::warn!(%app, %limit, "the guest went over {bound}; what is over it is dropped");
     }
 
     fn changed(&self, what: wit::Change) {

@@ -64,7 +64,7 @@ impl AppChanges {
 fn differences(was: &AppRecord, now: &AppRecord) -> Vec<Change> {
     let differs = |path: &str| was.manifest.pointer(path) != now.manifest.pointer(path);
     let mut changes = Vec::new();
-    if differs("/tools") || was.overlay != now.overlay {
+    if differs("/tools") || was.overlay.tools != now.overlay.tools {
         changes.push(Change::Tools);
     }
     if differs("/catalogue/prompts") {

@@ -7,50 +7,56 @@ use data_encoding::BASE64;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::outcome::{Room, content_block, questions, raw};
+use super::outcome::{Fault, Room, content_block, failed, questions, raw, refused};
+use crate::metrics::Meter;
 
 /// Said for an answer that is not passed on; the reason is in the log.
 const REFUSED: &str = "This server's guest answered with something that cannot be passed on. The operator of this \
                        server can find the reason in its log.";
 
 pub(super) fn read(
-    app: &str,
+    meter: &Meter,
+    limit: usize,
     ended: Ended<resources::ReadOutcome>,
 ) -> Result<End<ReadResult>, CallError> {
-    match answer(app, ended)? {
-        resources::ReadOutcome::Complete(result) => passed_on(app, contents(result)),
+    match answer(meter, ended)? {
+        resources::ReadOutcome::Complete(result) => passed_on(meter, contents(result, limit)),
         resources::ReadOutcome::NotFound => Err(CallError::Unknown),
         resources::ReadOutcome::InputRequired(asked) => {
-            passed_on(app, questions(asked).map(End::InputRequired))
+            let asked = questions(asked).map(End::InputRequired);
+            passed_on(meter, asked.map_err(Fault::Wrong))
         }
-        resources::ReadOutcome::Other(_) => passed_on(app, Err(later())),
+        resources::ReadOutcome::Other(_) => passed_on(meter, Err(later())),
     }
 }
 
 pub(super) fn prompt(
-    app: &str,
+    meter: &Meter,
+    limit: usize,
     ended: Ended<prompts::GetOutcome>,
 ) -> Result<End<PromptResult>, CallError> {
-    match answer(app, ended)? {
-        prompts::GetOutcome::Complete(result) => passed_on(app, messages(result)),
+    match answer(meter, ended)? {
+        prompts::GetOutcome::Complete(result) => passed_on(meter, messages(result, limit)),
         prompts::GetOutcome::InputRequired(asked) => {
-            passed_on(app, questions(asked).map(End::InputRequired))
+            let asked = questions(asked).map(End::InputRequired);
+            passed_on(meter, asked.map_err(Fault::Wrong))
         }
-        prompts::GetOutcome::Other(_) => passed_on(app, Err(later())),
+        prompts::GetOutcome::Other(_) => passed_on(meter, Err(later())),
     }
 }
 
 pub(super) fn completion(
-    app: &str,
+    meter: &Meter,
+    limit: usize,
     ended: Ended<completions::Completion>,
 ) -> Result<Completion, CallError> {
-    let completion = answer(app, ended)?;
-    let mut room = Room::default();
+    let completion = answer(meter, ended)?;
+    let mut room = Room::new(limit);
     let fits = completion
         .values
         .iter()
         .try_for_each(|value| room.take(value));
-    passed_on(app, fits)?;
+    passed_on(meter, fits)?;
     Ok(Completion {
         values: completion.values,
         total: completion.total,
@@ -59,7 +65,7 @@ pub(super) fn completion(
 }
 
 /// The guest's answer; its own error, or that there is none, in the caller's words.
-fn answer<T>(app: &str, ended: Ended<T>) -> Result<T, CallError> {
+fn answer<T>(meter: &Meter, ended: Ended<T>) -> Result<T, CallError> {
     match ended {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(match error {
@@ -69,7 +75,7 @@ fn answer<T>(app: &str, ended: Ended<T>) -> Result<T, CallError> {
             wit::Error::Failed(words) => CallError::Internal(words),
             wit::Error::Other(json) => {
                 tracing::warn!(
-                    app,
+                    app = meter.app(),
                     guest = json,
                     "a guest failed in words of a later contract"
                 );
@@ -77,29 +83,32 @@ fn answer<T>(app: &str, ended: Ended<T>) -> Result<T, CallError> {
             }
         }),
         Err(failure) => {
-            tracing::warn!(app, %failure, "a guest failed");
+            failed(meter, "", &failure);
             Err(CallError::Internal(failure.caller()))
         }
     }
 }
 
-fn passed_on<T>(app: &str, checked: Result<T, String>) -> Result<T, CallError> {
+fn passed_on<T>(meter: &Meter, checked: Result<T, Fault>) -> Result<T, CallError> {
     checked.map_err(|fault| {
-        tracing::warn!(app, fault, "a guest's answer was refused");
-        CallError::Internal(REFUSED.into())
+        refused(meter, "", &fault);
+        CallError::Internal(match fault {
+            Fault::TooLarge(_) => fault.caller(),
+            Fault::Wrong(_) => REFUSED.into(),
+        })
     })
 }
 
-fn later() -> String {
-    "it ended in a way that only a later contract knows".into()
+fn later() -> Fault {
+    Fault::Wrong("it ended in a way that only a later contract knows".into())
 }
 
-fn contents(result: resources::ReadResult) -> Result<End<ReadResult>, String> {
+fn contents(result: resources::ReadResult, limit: usize) -> Result<End<ReadResult>, Fault> {
     // The specification: a resource that does not exist must not come as an empty list.
     if result.contents.is_empty() {
-        return Err("a read without contents".into());
+        return Err(Fault::Wrong("a read without contents".into()));
     }
-    let mut room = Room::default();
+    let mut room = Room::new(limit);
     let mut contents = Vec::with_capacity(result.contents.len());
     for part in result.contents {
         let mut json = Map::new();
@@ -119,12 +128,15 @@ fn contents(result: resources::ReadResult) -> Result<End<ReadResult>, String> {
     Ok(ReadResult { contents, meta }.into())
 }
 
-fn messages(result: prompts::GetResult) -> Result<End<PromptResult>, String> {
-    let mut room = Room::default();
+fn messages(result: prompts::GetResult, limit: usize) -> Result<End<PromptResult>, Fault> {
+    let mut room = Room::new(limit);
     let mut messages = Vec::with_capacity(result.messages.len());
     for message in result.messages {
         if !matches!(message.role.as_str(), "user" | "assistant") {
-            return Err(format!("a message of the role {:?}", message.role));
+            return Err(Fault::Wrong(format!(
+                "a message of the role {:?}",
+                message.role
+            )));
         }
         let content = content_block(message.content, &mut room)?;
         let content: Value = serde_json::from_str(content.get()).map_err(|e| e.to_string())?;
@@ -147,7 +159,7 @@ fn object(
     mut json: Map<String, Value>,
     extra: &str,
     room: &mut Room,
-) -> Result<Box<RawValue>, String> {
+) -> Result<Box<RawValue>, Fault> {
     let extra: Map<String, Value> =
         serde_json::from_str(extra).map_err(|error| format!("extra is no JSON object: {error}"))?;
     for (key, value) in extra {
@@ -155,12 +167,19 @@ fn object(
     }
     let text = Value::Object(json).to_string();
     room.take(&text)?;
-    raw(text, "an object")
+    Ok(raw(text, "an object")?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{Metrics, compile_times};
+
+    const ROOM: usize = 1 << 20;
+
+    fn meter() -> Meter {
+        Meter::new(&Metrics::new(compile_times()), "app")
+    }
 
     #[test]
     fn bytes_go_out_as_base64_beside_what_the_guest_adds() {
@@ -176,7 +195,7 @@ mod tests {
             extra: "{}".into(),
         };
         let outcome = resources::ReadOutcome::Complete(result);
-        let Ok(End::Complete(read)) = read("app", Ok(Ok(outcome))) else {
+        let Ok(End::Complete(read)) = read(&meter(), ROOM, Ok(Ok(outcome))) else {
             panic!("it can be read")
         };
         assert_eq!(
@@ -194,10 +213,10 @@ mod tests {
         };
         let outcome = resources::ReadOutcome::Complete(empty);
         assert!(matches!(
-            read("app", Ok(Ok(outcome))),
+            read(&meter(), ROOM, Ok(Ok(outcome))),
             Err(CallError::Internal(_))
         ));
-        let gone = read("app", Ok(Ok(resources::ReadOutcome::NotFound)));
+        let gone = read(&meter(), ROOM, Ok(Ok(resources::ReadOutcome::NotFound)));
         assert!(matches!(gone, Err(CallError::Unknown)));
     }
 }

@@ -5,11 +5,10 @@ use airlock_sandbox::{Failure, wit};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::limits::Limit;
+use crate::metrics::Meter;
 use crate::publish::PublishedTool;
 
-/// Bytes of one result: room for the largest answer of Dify's that is passed on (4 MiB), as text and as structured content.
-/// Clients cut far smaller ones; this keeps a guest from filling the host's memory.
-const MAX_RESULT: usize = 16 << 20;
 /// Bytes of the questions of one round.
 const MAX_QUESTIONS: usize = 64 << 10;
 /// Bytes of what a guest keeps while it waits for answers: the client carries it, sealed.
@@ -27,21 +26,25 @@ pub fn guest_words(error: &wit::Error) -> String {
 }
 
 pub(super) fn result(
-    app: &str,
+    meter: &Meter,
+    limit: usize,
     tool: &PublishedTool,
     ended: Result<Result<wit::Outcome, wit::Error>, Failure>,
 ) -> Result<End<CallResult>, CallError> {
+    let app = meter.app();
     let outcome = match ended {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => return from_error(app, error).map(End::from),
         Err(failure) => {
-            tracing::warn!(app, tool = tool.guest_name, %failure, "a guest failed");
+            failed(meter, &tool.guest_name, &failure);
             return Ok(CallResult::error(&failure.caller()).into());
         }
     };
     let checked = match outcome {
-        wit::Outcome::Complete(complete) => checked(tool, complete).map(End::from),
-        wit::Outcome::InputRequired(asked) => questions(asked).map(End::InputRequired),
+        wit::Outcome::Complete(complete) => checked(tool, complete, limit).map(End::from),
+        wit::Outcome::InputRequired(asked) => questions(asked)
+            .map(End::InputRequired)
+            .map_err(Fault::Wrong),
         wit::Outcome::Other(_) => {
             return Ok(CallResult::error(
                 "This tool's guest ended the call in a way that this server does not know. It may need a newer Airlock.",
@@ -50,13 +53,57 @@ pub(super) fn result(
         }
     };
     Ok(checked.unwrap_or_else(|fault| {
-        tracing::warn!(app, tool = tool.guest_name, fault, "a guest's result was refused");
-        CallResult::error(
-            "This tool's guest answered with something that cannot be passed on. The operator of this server can \
-             find the reason in its log.",
-        )
-        .into()
+        refused(meter, &tool.guest_name, &fault);
+        CallResult::error(&fault.caller()).into()
     }))
+}
+
+/// Notes that a guest came to no answer, and the bound that it went over.
+pub(super) fn failed(meter: &Meter, tool: &str, failure: &Failure) {
+    let limit = failure.bound().map(Limit::from);
+    if let Some(limit) = limit {
+        meter.over(limit);
+    }
+    let limit = limit.map(Limit::name);
+    tracing::warn!(app = meter.app(), tool, limit, %failure, "a guest failed");
+}
+
+/// Notes that a guest's answer is not passed on.
+pub(super) fn refused(meter: &Meter, tool: &str, fault: &Fault) {
+    if matches!(fault, Fault::TooLarge(_)) {
+        meter.over(Limit::Result);
+    }
+    tracing::warn!(app = meter.app(), tool, %fault, "a guest's answer was refused");
+}
+
+/// Why an answer is not passed on. Its text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("it is over {0} bytes (limit: result)")]
+    TooLarge(usize),
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl From<String> for Fault {
+    fn from(words: String) -> Self {
+        Self::Wrong(words)
+    }
+}
+
+impl Fault {
+    /// What the client reads.
+    pub(super) fn caller(&self) -> String {
+        match self {
+            Self::TooLarge(limit) => format!(
+                "The answer is larger than {}, which is the most that is passed on. Ask for less at once.",
+                Limit::Result.show(*limit as u64)
+            ),
+            Self::Wrong(_) => "This tool's guest answered with something that cannot be passed on. The operator of \
+                               this server can find the reason in its log."
+                .into(),
+        }
+    }
 }
 
 fn from_error(app: &str, error: wit::Error) -> Result<CallResult, CallError> {
@@ -97,43 +144,48 @@ pub(super) fn questions(asked: wit::Questions) -> Result<Questions, String> {
     })
 }
 
-/// What is left of [`MAX_RESULT`].
-pub(super) struct Room(usize);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(MAX_RESULT)
-    }
+/// What is left of the bytes of one answer.
+pub(super) struct Room {
+    left: usize,
+    limit: usize,
 }
 
 impl Room {
-    pub(super) fn take(&mut self, text: &str) -> Result<(), String> {
-        self.0 = self
-            .0
-            .checked_sub(text.len())
-            .ok_or_else(|| format!("the result is over {MAX_RESULT} bytes"))?;
+    pub(super) fn new(limit: usize) -> Self {
+        Self { left: limit, limit }
+    }
+
+    pub(super) fn take(&mut self, text: &str) -> Result<(), Fault> {
+        let left = self.left.checked_sub(text.len());
+        self.left = left.ok_or(Fault::TooLarge(self.limit))?;
         Ok(())
     }
 }
 
-pub(super) fn content_block(block: wit::Content, room: &mut Room) -> Result<Box<RawValue>, String> {
+pub(super) fn content_block(block: wit::Content, room: &mut Room) -> Result<Box<RawValue>, Fault> {
     match block {
         wit::Content::Text(text) => {
             room.take(&text)?;
-            text_block(&text)
+            Ok(text_block(&text)?)
         }
         wit::Content::Other(json) => {
             room.take(&json)?;
-            raw(json, "a content block")
+            Ok(raw(json, "a content block")?)
         }
-        wit::Content::File(_) => Err("it names a file that this call does not hold".into()),
+        wit::Content::File(_) => Err(Fault::Wrong(
+            "it names a file that this call does not hold".into(),
+        )),
     }
 }
 
 /// # Errors
 /// What is wrong with the result, for the log.
-fn checked(tool: &PublishedTool, complete: wit::CallResult) -> Result<CallResult, String> {
-    let mut room = Room::default();
+fn checked(
+    tool: &PublishedTool,
+    complete: wit::CallResult,
+    limit: usize,
+) -> Result<CallResult, Fault> {
+    let mut room = Room::new(limit);
     let mut content = Vec::with_capacity(complete.content.len());
     for block in complete.content {
         content.push(content_block(block, &mut room)?);
@@ -150,9 +202,9 @@ fn checked(tool: &PublishedTool, complete: wit::CallResult) -> Result<CallResult
             .transpose()
             .map_err(|error| format!("its structured content is not JSON: {error}"))?;
         if let Some(findings) = tool.broken_promise(value.as_ref()) {
-            return Err(format!(
+            return Err(Fault::Wrong(format!(
                 "its structured content does not fit the output schema: {findings}"
-            ));
+            )));
         }
     }
     Ok(CallResult {
@@ -172,5 +224,54 @@ fn text_block(text: &str) -> Result<Box<RawValue>, String> {
 }
 
 pub(super) fn raw(json: String, what: &str) -> Result<Box<RawValue>, String> {
+    if is_deeper_than(MAX_DEPTH, &json) {
+        return Err(format!(
+            "{what} has more than {MAX_DEPTH} arrays and objects inside one another"
+        ));
+    }
     RawValue::from_string(json).map_err(|error| format!("{what} is not JSON: {error}"))
+}
+
+/// It goes out as it is, and whoever reads it may do so by recursion: serde_json gives up here, others run out of stack.
+const MAX_DEPTH: usize = 127;
+
+/// Looks at brackets outside of texts alone; whether it is JSON, the parser says.
+fn is_deeper_than(most: usize, json: &str) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                if depth > most {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nests_too_deep_for_readers_is_refused() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(raw(nested(MAX_DEPTH), "it").is_ok());
+        assert!(raw(nested(MAX_DEPTH + 1), "it").is_err());
+        // Brackets in texts, and beside one another, are no depth.
+        let flat = format!(
+            r#"["{}\"{}", {}[]]"#,
+            "[".repeat(200),
+            "{".repeat(200),
+            "[],".repeat(200)
+        );
+        assert!(raw(flat, "it").is_ok());
+    }
 }

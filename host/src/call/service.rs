@@ -11,7 +11,7 @@ use airlock_mcp::{
     GetPrompt, Offers, PromptResult, Read, ReadResult, TaskKey, TaskStore, ToolServer, Tools,
 };
 use airlock_registry::{AppRecord, Lease, Registry};
-use airlock_sandbox::{Limits, wit};
+use airlock_sandbox::wit;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio::runtime::Handle;
@@ -24,6 +24,8 @@ use super::tasks::AppTasks;
 use crate::facts::Facts;
 use crate::files::{Files, Owner, Sizes};
 use crate::guests::Guests;
+use crate::limits::{self, CallLimits};
+use crate::metrics::{Meter, Metrics, Outcome};
 use crate::publish::{Catalogue, Manifest, Published};
 
 /// What all services share.
@@ -42,10 +44,10 @@ pub struct Shared {
     pub changes: Arc<AppChanges>,
     /// Which runs the calls have started that are tasks.
     pub journals: Journals,
-    /// The bounds of a call's guest.
-    pub limits: Limits,
-    /// Calls of one app that may run at one time; as many more may wait.
-    pub calls_per_app: usize,
+    /// The bounds of a call, of an app that has none of its own.
+    pub limits: CallLimits,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// The threads that do I/O: a guest's own threads must not.
     pub io: Handle,
     /// Fires when the server stops for good: calls that still run end.
@@ -75,6 +77,8 @@ pub(super) struct Inner {
     /// Has it been seen to wait for a person?
     pub(super) pauses: bool,
     pub(super) dify: Option<airlock_dify::App>,
+    pub(super) limits: CallLimits,
+    pub(super) meter: Meter,
     pub(super) published: Published,
     pub(super) offered: Catalogue,
     pub(super) changes: Changes,
@@ -82,19 +86,20 @@ pub(super) struct Inner {
     catalog: Catalog,
     tasks: Arc<dyn TaskStore>,
     pub(super) revoked: CancellationToken,
-    /// Outlives this state of the record: a new description frees no places.
+    /// Outlives this state of the record: a new description frees no places. Another bound makes another line, beside which
+    /// the calls of the old one come to their end.
     pub(super) calls: Arc<Line>,
 }
 
 impl Service {
-    /// The service of the app behind `lease`.
+    /// The service of the app behind `lease`, which takes the place of the one `before`.
     ///
     /// # Errors
     /// When what the registry holds of it does not fit together.
     pub fn new(
         shared: &Arc<Shared>,
         lease: &Lease,
-        calls: Option<Arc<Line>>,
+        before: Option<&Self>,
     ) -> Result<Self, Unserved> {
         let unserved = |error: &dyn std::fmt::Display| Unserved(error.to_string());
         let record = Arc::clone(&lease.app);
@@ -120,6 +125,12 @@ impl Service {
             }
             None => None,
         };
+        let limits = shared.limits.with(&limits::own(&record.overlay));
+        let before = before.filter(|before| before.0.limits.calls == limits.calls);
+        let calls = before.map_or_else(
+            || Arc::new(Line::new(limits.calls, limits.calls)),
+            |before| Arc::clone(&before.0.calls),
+        );
         Ok(Self(Arc::new(Inner {
             app: Arc::new(facts.app(&record.settings)),
             mode: Mode::from(facts.mode.as_str()),
@@ -139,8 +150,9 @@ impl Service {
                 app: record.id.clone(),
             }),
             revoked: lease.revoked.clone(),
-            calls: calls
-                .unwrap_or_else(|| Arc::new(Line::new(shared.calls_per_app, shared.calls_per_app))),
+            calls,
+            meter: Meter::new(&shared.metrics, &record.slug),
+            limits,
             record,
             shared: Arc::clone(shared),
         })))
@@ -219,10 +231,12 @@ impl ToolServer for Service {
             let answer = Arc::clone(&inner).call(call).await;
             let tool_error = matches!(&answer, Ok(End::Complete(result)) if result.is_error);
             let outcome = if tool_error {
-                "tool error"
+                Outcome::ToolError
             } else {
-                word(&answer)
+                outcome(&answer)
             };
+            inner.meter.called(outcome);
+            let outcome = outcome.word();
             // A name that the app does not have is the caller's text, and may be anything.
             let tool = inner.published.tool(&name).map_or("?", |_| name.as_str());
             tracing::info!(app = %inner.record.slug, tool, outcome, ms = began.elapsed().as_millis(), "call");
@@ -234,7 +248,7 @@ impl ToolServer for Service {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let answer = Arc::clone(&inner).read(read).await;
-            tracing::debug!(app = %inner.record.slug, outcome = word(&answer), "read");
+            tracing::debug!(app = %inner.record.slug, outcome = outcome(&answer).word(), "read");
             answer
         })
     }
@@ -243,7 +257,7 @@ impl ToolServer for Service {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let answer = Arc::clone(&inner).prompt(prompt).await;
-            tracing::debug!(app = %inner.record.slug, outcome = word(&answer), "prompt");
+            tracing::debug!(app = %inner.record.slug, outcome = outcome(&answer).word(), "prompt");
             answer
         })
     }
@@ -265,18 +279,18 @@ impl ToolServer for Service {
     }
 }
 
-/// How a request ended, in one word for the log.
-fn word<T>(answer: &Result<End<T>, CallError>) -> &'static str {
+/// How a request ended.
+fn outcome<T>(answer: &Result<End<T>, CallError>) -> Outcome {
     match answer {
-        Ok(End::Complete(_)) => "ok",
-        Ok(End::InputRequired(_)) => "input required",
-        Err(CallError::Unknown) => "unknown",
-        Err(CallError::InvalidArguments(_)) => "invalid arguments",
-        Err(CallError::MissingCapability(_)) => "missing capability",
-        Err(CallError::Cancelled) => "cancelled",
-        Err(CallError::Gone) => "address gone",
-        Err(CallError::Interrupted) => "interrupted",
-        Err(CallError::Suspended) => "suspended",
-        Err(CallError::Internal(_)) => "internal",
+        Ok(End::Complete(_)) => Outcome::Ok,
+        Ok(End::InputRequired(_)) => Outcome::InputRequired,
+        Err(CallError::Unknown) => Outcome::Unknown,
+        Err(CallError::InvalidArguments(_)) => Outcome::InvalidArguments,
+        Err(CallError::MissingCapability(_)) => Outcome::MissingCapability,
+        Err(CallError::Cancelled) => Outcome::Cancelled,
+        Err(CallError::Gone) => Outcome::Gone,
+        Err(CallError::Interrupted) => Outcome::Interrupted,
+        Err(CallError::Suspended) => Outcome::Suspended,
+        Err(CallError::Internal(_)) => Outcome::Internal,
     }
 }

@@ -49,8 +49,7 @@ impl Services {
         if let Some(service) = known.filter(|service| Arc::ptr_eq(&service.0.record, &lease.app)) {
             return Ok(service.clone());
         }
-        let calls = known.map(|service| Arc::clone(&service.0.calls));
-        let service = Service::new(&self.shared, lease, calls)?;
+        let service = Service::new(&self.shared, lease, known)?;
         let snapshot = self.shared.registry.snapshot();
         self.built.rcu(|built| {
             let mut built = HashMap::clone(built);

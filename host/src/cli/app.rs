@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use airlock_registry::Secret;
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{Args, FromArgMatches, Subcommand};
 
 use super::{Global, door, output};
+use crate::limits::{Limit, Unit};
 use crate::ops::{Change, InputWords, Operation, Reply, Words};
 
 /// Operations on published apps. APP is an app's short name or id, as `airlock app list` shows them.
@@ -44,6 +45,11 @@ pub enum AppCommand {
         after_help = "Example:\n  airlock app describe travel-chat --description 'Plans a trip. Use it for travel questions.' \\\n    --input topic='Where the trip goes' --pin style='\"short\"'"
     )]
     Describe(DescribeArgs),
+    /// Give an app bounds of its own for each call, or take them off with `default`.
+    #[command(
+        after_help = "Example:\n  airlock app limits travel-chat --memory 128MiB --cpu 5s\n  airlock app limits travel-chat --memory default"
+    )]
+    Limits(LimitsArgs),
     /// Give an app another guest, or the built-in one again.
     #[command(
         after_help = "Example:\n  airlock app guest travel-chat my-guest.wasm\n  airlock app guest travel-chat --built-in"
@@ -129,6 +135,72 @@ pub struct DescribeArgs {
     /// Let callers set this input again.
     #[arg(long = "unpin", value_name = "NAME")]
     unpins: Vec<String>,
+}
+
+/// Options of `app limits`.
+#[derive(Debug, Args)]
+pub struct LimitsArgs {
+    /// The app.
+    app: String,
+    /// What to change.
+    #[command(flatten)]
+    changes: LimitChanges,
+}
+
+/// One option for each bound that an app can have for itself.
+#[derive(Debug, Default)]
+pub struct LimitChanges(BTreeMap<Limit, Option<u64>>);
+
+fn own_limits() -> impl Iterator<Item = Limit> {
+    Limit::ALL.into_iter().filter(|limit| limit.is_per_app())
+}
+
+impl Args for LimitChanges {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        own_limits().fold(command, |command, limit| {
+            let unit = match limit.unit() {
+                Unit::Time => "TIME",
+                Unit::Bytes => "SIZE",
+                Unit::Number => "N",
+            };
+            let range = limit.range();
+            let help = format!(
+                "{}: {} to {}, or `default`",
+                limit.about(),
+                limit.show(*range.start()),
+                limit.show(*range.end())
+            );
+            let value = move |text: &str| -> Result<Option<u64>, String> {
+                match text {
+                    "default" => Ok(None),
+                    text => limit.parse(text).map(Some),
+                }
+            };
+            let option = clap::Arg::new(limit.name()).long(limit.name());
+            command.arg(option.value_name(unit).help(help).value_parser(value))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for LimitChanges {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let mut changes = Self::default();
+        changes.update_from_arg_matches(matches)?;
+        Ok(changes)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        for limit in own_limits() {
+            if let Some(value) = matches.get_one::<Option<u64>>(limit.name()) {
+                self.0.insert(limit, *value);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Options of `app guest`.
@@ -232,6 +304,15 @@ pub async fn run(global: &Global, command: AppCommand) -> anyhow::Result<()> {
             app: args.app,
         },
         AppCommand::Describe(args) => args.operation()?,
+        AppCommand::Limits(args) => {
+            if args.changes.0.is_empty() {
+                bail!("nothing to set: --memory 128MiB, for instance; --help has them all");
+            }
+            Operation::Limit {
+                app: args.app,
+                limits: args.changes.0,
+            }
+        }
         AppCommand::Guest(args) => {
             let component = args.file.as_deref().map(read_component).transpose()?;
             Operation::SetGuest {

@@ -43,6 +43,7 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
                 instances: 1,
                 threads: 1,
                 pooling: false,
+                ..EngineConfig::default()
             },
             Some(this_program()),
             Some((registry.home(), &master)),
@@ -56,6 +57,7 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
         ),
         program: super::PROGRAM.into(),
         troubles: Troubles::default(),
+        metrics: None,
     };
     let reply = operations.execute(operation).await;
     registry.close().await?;

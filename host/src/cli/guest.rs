@@ -12,6 +12,7 @@ use crate::config::Surroundings;
 use crate::facts::Facts;
 use crate::guests::Guests;
 use crate::guests::compiler::this_program;
+use crate::limits::Own;
 use crate::ops::{GuestCheck, Operation, Reply};
 use crate::scaffold;
 
@@ -130,11 +131,12 @@ async fn check(global: &Global, args: CheckArgs) -> anyhow::Result<()> {
         instances: 1,
         threads: 1,
         pooling: false,
+        ..EngineConfig::default()
     };
     let settings = Surroundings::from_env().guests;
     let guests = Guests::new(settings.settings(engine, Some(this_program()), None))?;
     let sample = sample().app(&Default::default());
-    let check = GuestCheck::of(&guests, component, sample).await?;
+    let check = GuestCheck::of(&guests, component, sample, &Own::new()).await?;
     output::print(&Reply::Checked { check }, global.json)
 }
 

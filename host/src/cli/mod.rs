@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeArgs;
 use crate::guests::child;
+use crate::ops::Operation;
 
 /// Publishes Dify apps as MCP servers, each behind its own address and in its own sandbox.
 #[derive(Debug, Parser)]
@@ -62,6 +63,9 @@ pub enum Command {
     /// The published apps.
     #[command(subcommand)]
     App(app::AppCommand),
+    /// Print what the running server counts, as OpenMetrics text.
+    #[command(after_help = "Example:\n  airlock metrics | grep bounds_hit")]
+    Metrics,
     /// Guests: the WebAssembly components that describe an app's tools and make its calls.
     #[command(subcommand)]
     Guest(guest::GuestCommand),
@@ -126,6 +130,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<std::process::ExitCode> {
         Command::Serve(args) => serve::serve(&global, *args).await?,
         Command::Demo(args) => serve::demo(&global, &args).await?,
         Command::App(command) => app::run(&global, command).await?,
+        Command::Metrics => {
+            let reply = door::ask(&global.home, Operation::Metrics).await?;
+            output::print(&reply, global.json)?;
+        }
         Command::Guest(command) => guest::run(&global, command).await?,
         Command::Healthcheck(args) => {
             crate::net::health::check(args.listen).await?;
@@ -147,6 +155,7 @@ pub fn start_log(command: &Command) {
         Command::Serve(_) | Command::Demo(_) => "warn,airlock=info",
         // A command that is over in a moment says what it has to say itself.
         Command::App(_)
+        | Command::Metrics
         | Command::Guest(_)
         | Command::Healthcheck(_)
         | Command::Stdio(_)

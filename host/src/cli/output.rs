@@ -65,6 +65,7 @@ pub fn text(reply: &Reply) -> String {
             }
             out
         }
+        Reply::Metrics { metrics } => metrics.clone(),
         Reply::Checked { check } => checked(check),
         Reply::Removed { removed } => format!("{removed} is removed; its address is dead\n"),
         Reply::Status {
@@ -188,6 +189,15 @@ fn one(app: &AppView) -> String {
                 ),
             }
         }
+    }
+    if !app.limits.is_empty() {
+        line(&mut out, format_args!("\n  limits of its own"));
+    }
+    for (limit, value) in &app.limits {
+        line(
+            &mut out,
+            format_args!("    {limit:<16}{}", limit.show(*value)),
+        );
     }
     for note in &app.notes {
         line(&mut out, format_args!("\n  note: {note}"));

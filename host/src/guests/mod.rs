@@ -20,16 +20,19 @@ use std::time::{Duration, Instant};
 
 use airlock_registry::{Digest, Registry};
 use airlock_sandbox::{
-    Compiled, Component, Ended, Engine, EngineConfig, EngineError, Failure, Limits, Refusal, wit,
+    Compiled, Component, Ended, Engine, EngineConfig, EngineError, Failure, Refusal, wit,
 };
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::OnceCell;
 
 use cache::{Cache, CacheConfig, Unusable};
 use compiler::{Compiler, CompilerConfig, OverBound};
 use loaded::Loaded;
 
+use crate::limits::{self, Own};
+use crate::metrics;
 use crate::publish::catalogue::{self, Resources};
 use crate::publish::{CatalogueFault, Manifest, ManifestFault};
 
@@ -145,6 +148,7 @@ struct Inner {
     compiled: AtomicU64,
     cached: AtomicU64,
     unusable: AtomicU64,
+    compile_times: Histogram,
 }
 
 type Loading = Shared<BoxFuture<'static, Result<Component, Arc<GuestError>>>>;
@@ -179,6 +183,7 @@ impl Guests {
             compiled: AtomicU64::new(0),
             cached: AtomicU64::new(0),
             unusable: AtomicU64::new(0),
+            compile_times: metrics::compile_times(),
         })))
     }
 
@@ -188,6 +193,21 @@ impl Guests {
     /// When it cannot be started here.
     pub async fn engine(&self) -> Result<&Engine, GuestError> {
         self.0.engine().await
+    }
+
+    /// How long each compilation took.
+    #[must_use]
+    pub fn compile_times(&self) -> Histogram {
+        self.0.compile_times.clone()
+    }
+
+    /// Instances in use, and instances in all; none before the engine has started.
+    #[must_use]
+    pub fn instances(&self) -> (usize, usize) {
+        self.0.engine.get().map_or((0, 0), |engine| {
+            let all = engine.instances();
+            (all.saturating_sub(engine.free_instances()), all)
+        })
     }
 
     /// The guest, loaded now if it is not yet. Callers that come meanwhile wait for the same one, and it goes on being
@@ -332,7 +352,9 @@ impl Inner {
                 .ok_or(GuestError::Missing(*digest))?,
             Source::Bytes(bytes) => bytes,
         };
+        let began = Instant::now();
         let compiled = self.compiler.compile(bytes, &turn).await?;
+        metrics::compiled(&self.compile_times, began.elapsed());
         self.compiled.fetch_add(1, Ordering::Relaxed);
         let (engine, cache, digest) = (engine.clone(), self.cache.clone(), *digest);
         let linked = blocking(move || {
@@ -394,12 +416,16 @@ pub fn built_in() -> &'static [u8] {
     BUILT_IN
 }
 
-/// Asks a guest which tools serve `app`, and what else it offers, and checks the answers.
+/// Asks a guest which tools serve `app`, and what else it offers, and checks the answers. `own` are the app's own bounds.
 ///
 /// # Errors
 /// [`GuestError`]: nothing of a faulty answer is kept.
-pub async fn describe(component: &Component, app: wit::App) -> Result<Manifest, GuestError> {
-    let (app, limits) = (Arc::new(app), Limits::describe());
+pub async fn describe(
+    component: &Component,
+    app: wit::App,
+    own: &Own,
+) -> Result<Manifest, GuestError> {
+    let (app, limits) = (Arc::new(app), limits::describe(own));
     let tools = answered(component.describe(Arc::clone(&app), &limits).await)?;
     let mut manifest = Manifest::from_guest(tools)?;
     let offered = &mut manifest.catalogue;

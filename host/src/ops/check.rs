@@ -9,6 +9,7 @@ use super::operations::Operations;
 use crate::facts::Facts;
 use crate::guests::permissions::allows;
 use crate::guests::{self, GuestError, Guests};
+use crate::limits::{self, Own};
 use crate::publish::difference::Difference;
 use crate::publish::{Manifest, Published};
 
@@ -40,14 +41,19 @@ pub struct GuestCheck {
 }
 
 impl GuestCheck {
-    /// Compiles a component and has it describe an app.
+    /// Compiles a component and has it describe an app, with bounds of the app's own.
     ///
     /// # Errors
     /// Everything for which `airlock app guest` would refuse it, but that it declines the app.
-    pub async fn of(guests: &Guests, component: Vec<u8>, app: wit::App) -> Result<Self, OpError> {
+    pub async fn of(
+        guests: &Guests,
+        component: Vec<u8>,
+        app: wit::App,
+        own: &Own,
+    ) -> Result<Self, OpError> {
         let (bytes, digest) = (component.len(), Digest::of(&component).to_string());
         let component = guests.take_in(component).await?;
-        let (describes, declines) = match guests::describe(&component, app).await {
+        let (describes, declines) = match guests::describe(&component, app, own).await {
             Ok(manifest) => (Some(manifest), None),
             Err(GuestError::Unserved(words)) => (None, Some(words)),
             Err(error) => return Err(error.into()),
@@ -78,7 +84,8 @@ impl Operations {
         let stored = |error: serde_json::Error| OpError::Stored(error.to_string());
         let facts = Facts::of(app).map_err(stored)?;
         let told = facts.app(&app.settings);
-        let mut check = GuestCheck::of(&self.guests, component, told).await?;
+        let mut check =
+            GuestCheck::of(&self.guests, component, told, &limits::own(&app.overlay)).await?;
         check.app = Some(app.slug.clone());
         if let Some(after) = &check.describes {
             let before = Manifest::deserialize(&app.manifest).map_err(stored)?;

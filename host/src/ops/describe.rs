@@ -1,10 +1,13 @@
-//! The operator's words for a tool: checked against what the guest offers, then kept.
+//! What the operator lays over an app: words for a tool, checked against what the guest offers, and bounds of its own.
+
+use std::collections::BTreeMap;
 
 use airlock_registry::{AppRecord, Overlay};
 use serde_json::Value;
 
 use super::error::OpError;
 use super::wire::Words;
+use crate::limits::Limit;
 use crate::publish::{Manifest, Published, Tool};
 
 /// The overlay of `app` with `words` added. It is published on trial, so that nothing is stored that cannot be.
@@ -38,6 +41,28 @@ pub fn overlay(app: &AppRecord, words: Words) -> Result<Overlay, OpError> {
         }
     }
     Published::new(&manifest, &overlay)?;
+    Ok(overlay)
+}
+
+/// The overlay of `app` with these bounds of its own; `None` takes one off.
+///
+/// # Errors
+/// When a bound is not one that an app can have.
+pub fn limits(app: &AppRecord, changes: BTreeMap<Limit, Option<u64>>) -> Result<Overlay, OpError> {
+    let mut overlay = app.overlay.clone();
+    for (limit, value) in changes {
+        let Some(value) = value else {
+            overlay.limits.remove(limit.name());
+            continue;
+        };
+        if !limit.is_per_app() {
+            return Err(OpError::NotPerApp(limit));
+        }
+        if !limit.range().contains(&value) {
+            return Err(OpError::Limit { limit, value });
+        }
+        overlay.limits.insert(limit.name().to_owned(), value);
+    }
     Ok(overlay)
 }
 

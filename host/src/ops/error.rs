@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::guests::GuestError;
+use crate::limits::Limit;
 use crate::publish::published::OverlayFault;
 
 /// An operation that was not done. The text says what happened and what to do next, for the operator.
@@ -64,6 +65,28 @@ pub enum OpError {
         /// What there is.
         known: String,
     },
+    /// A bound that all apps share.
+    #[error(
+        "{0} is the same for all apps: it is set with AIRLOCK_GUEST_STACK, before the server starts"
+    )]
+    NotPerApp(Limit),
+    /// A bound that no app can have.
+    #[error(
+        "{} of {limit} cannot be had: an app may be given {} to {}{}",
+        .limit.show(*.value), .limit.show(*.limit.range().start()), .limit.show(*.limit.range().end()),
+        if .limit.is_room() { ", which is what the engine has room for" } else { "" }
+    )]
+    Limit {
+        /// Which.
+        limit: Limit,
+        /// What was asked for.
+        value: u64,
+    },
+    /// Something that only a running server has.
+    #[error(
+        "no server runs on this home, and only a running one counts: start it with `airlock serve`"
+    )]
+    NoServer,
     /// What the registry holds is in another shape.
     #[error("what is stored of this app cannot be read ({0}); remove it and add it again")]
     Stored(String),
@@ -100,7 +123,10 @@ impl OpError {
             | Self::List(_)
             | Self::NoTool { .. }
             | Self::WhichTool(_)
-            | Self::NoInput { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::NoInput { .. }
+            | Self::NotPerApp(_)
+            | Self::Limit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
             Self::Stored(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

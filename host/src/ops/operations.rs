@@ -13,6 +13,8 @@ use super::wire::{Operation, Reply};
 use crate::addresses::Bases;
 use crate::facts::{Facts, described_by};
 use crate::guests::{self, Guests};
+use crate::limits::{self, Own};
+use crate::metrics::Metrics;
 use crate::publish::Published;
 
 /// Everything an operation needs. The running server has one; so has the CLI when no server runs.
@@ -29,6 +31,8 @@ pub struct Operations {
     pub program: String,
     /// What keeps apps from being used as they stand.
     pub troubles: Troubles,
+    /// What is counted, of a running server.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl Operations {
@@ -52,6 +56,7 @@ impl Operations {
     async fn perform(&self, operation: Operation) -> Result<Reply, OpError> {
         match operation {
             Operation::Status => Ok(self.status()),
+            Operation::Metrics => self.metrics(),
             Operation::List => {
                 let snapshot = self.registry.snapshot();
                 Ok(Reply::Apps {
@@ -98,6 +103,12 @@ impl Operations {
                 let app = self.registry.set_overlay(&app.id, overlay).await?;
                 self.one(&app, None)
             }
+            Operation::Limit { app, limits } => {
+                let app = self.find(&app)?;
+                let overlay = super::describe::limits(&app, limits)?;
+                let app = self.registry.set_overlay(&app.id, overlay).await?;
+                self.one(&app, None)
+            }
             Operation::SetGuest { app, component } => {
                 let app = self.find(&app)?;
                 self.set_guest(&app, component).await
@@ -110,6 +121,9 @@ impl Operations {
             Operation::Remove { app } => {
                 let app = self.find(&app)?;
                 self.registry.remove(&app.id).await?;
+                if let Some(metrics) = &self.metrics {
+                    metrics.forget(&app.slug);
+                }
                 self.forget_unused();
                 Ok(Reply::Removed {
                     removed: app.slug.clone(),
@@ -125,6 +139,14 @@ impl Operations {
             enabled: snapshot.apps().filter(|app| app.enabled).count(),
             apps: snapshot.len(),
         }
+    }
+
+    fn metrics(&self) -> Result<Reply, OpError> {
+        let metrics = self.metrics.as_ref().ok_or(OpError::NoServer)?;
+        let (instances, room) = self.guests.instances();
+        Ok(Reply::Metrics {
+            metrics: metrics.text(instances, room),
+        })
     }
 
     fn find(&self, word: &str) -> Result<Arc<AppRecord>, OpError> {
@@ -162,7 +184,7 @@ impl Operations {
         let digest = guests::digest(guest.as_deref().map(Digest::of));
         let app = facts.app(&Default::default());
         let by = described_by(&digest, &app);
-        let manifest = guests::describe(&component, app).await?;
+        let manifest = guests::describe(&component, app, &Own::new()).await?;
         Published::new(&manifest, &Overlay::default())?.list()?;
         let added = self
             .registry
@@ -240,7 +262,7 @@ impl Operations {
         let told = facts.app(&app.settings);
         let digest = guests::digest(component.as_deref().map(Digest::of));
         let by = described_by(&digest, &told);
-        let manifest = guests::describe(&compiled, told).await?;
+        let manifest = guests::describe(&compiled, told, &limits::own(&app.overlay)).await?;
         Published::new(&manifest, &app.overlay)?.list()?;
         let app = self
             .registry
@@ -303,7 +325,7 @@ async fn described_from(
     let component = guests.component(registry, app.guest).await?;
     let told = facts.app(&app.settings);
     let by = described_by(&guests::digest(app.guest), &told);
-    let manifest = guests::describe(&component, told).await?;
+    let manifest = guests::describe(&component, told, &limits::own(&app.overlay)).await?;
     Published::new(&manifest, &app.overlay)?.list()?;
     Ok(described(&manifest, by))
 }

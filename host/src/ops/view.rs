@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::addresses::{Addresses, Snippet};
+use crate::limits::{self, Own};
 use crate::publish::{Manifest, Published};
 
 /// An app. Its addresses are there only where they were asked for.
@@ -29,6 +30,9 @@ pub struct AppView {
     pub trouble: Option<String>,
     /// What clients see.
     pub tools: Vec<ToolView>,
+    /// Bounds of its own, in milliseconds, bytes or numbers.
+    #[serde(default, skip_serializing_if = "Own::is_empty")]
+    pub limits: Own,
     /// What a linter says, and what of the operator's words fits nothing any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -93,6 +97,7 @@ impl AppView {
                 .map_or_else(|| "built-in".to_owned(), ToString::to_string),
             trouble: None,
             tools: Vec::new(),
+            limits: limits::own(&app.overlay),
             notes: Vec::new(),
             addresses: None,
             snippets: Vec::new(),

@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use super::check::GuestCheck;
 use super::view::AppView;
+use crate::limits::Limit;
 
 /// What is asked for. `app` is a short name or an id.
 #[derive(Debug)]
 pub enum Operation {
     /// Is the server there, and what does it serve?
     Status,
+    /// What is counted.
+    Metrics,
     /// All apps.
     List,
     /// One app; `reveal` asks for its addresses too.
@@ -64,6 +67,13 @@ pub enum Operation {
         /// What to change.
         words: Words,
     },
+    /// Bounds of the app's own, in milliseconds, bytes or numbers; `None` takes one off.
+    Limit {
+        /// Which app.
+        app: String,
+        /// What to change.
+        limits: BTreeMap<Limit, Option<u64>>,
+    },
     /// Another guest; `None` is the built-in one.
     SetGuest {
         /// Which app.
@@ -90,7 +100,11 @@ impl Operation {
     #[must_use]
     pub fn changes(&self) -> Option<&'static str> {
         match self {
-            Self::Status | Self::List | Self::Show { .. } | Self::CheckGuest { .. } => None,
+            Self::Status
+            | Self::Metrics
+            | Self::List
+            | Self::Show { .. }
+            | Self::CheckGuest { .. } => None,
             Self::Add { .. } => Some("add"),
             Self::Enable { .. } => Some("enable"),
             Self::Disable { .. } => Some("disable"),
@@ -98,6 +112,7 @@ impl Operation {
             Self::Refresh { .. } => Some("refresh"),
             Self::SetKey { .. } => Some("key"),
             Self::Describe { .. } => Some("describe"),
+            Self::Limit { .. } => Some("limits"),
             Self::SetGuest { .. } => Some("guest"),
             Self::Remove { .. } => Some("remove"),
         }
@@ -222,6 +237,11 @@ pub enum Reply {
         /// The short name it had.
         removed: String,
     },
+    /// To `Metrics`.
+    Metrics {
+        /// OpenMetrics text.
+        metrics: String,
+    },
     /// To `Status`.
     Status {
         /// Airlock's version.
@@ -240,7 +260,10 @@ impl Reply {
         match self {
             Self::Added { app, .. } | Self::App { app } => &app.slug,
             Self::Removed { removed } => removed,
-            Self::Apps { .. } | Self::Checked { .. } | Self::Status { .. } => "",
+            Self::Apps { .. }
+            | Self::Checked { .. }
+            | Self::Metrics { .. }
+            | Self::Status { .. } => "",
         }
     }
 }

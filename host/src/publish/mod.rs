@@ -9,6 +9,7 @@ pub mod files;
 pub mod lint;
 pub mod manifest;
 pub mod published;
+mod references;
 pub mod schema;
 
 pub use catalogue::{Catalogue, CatalogueFault};

@@ -3,16 +3,20 @@
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value};
 
+use super::references;
+
 /// Findings in one message. An AI corrects a few at a time; a flood of them helps nobody.
 const MAX_FINDINGS: usize = 5;
 /// Characters of one finding: a value the caller sent may be quoted in it.
 const MAX_FINDING: usize = 300;
 
-/// Compiles a schema as 2020-12, MCP's default dialect. References outside of it are not followed.
+/// Compiles a schema as 2020-12, MCP's default dialect. References outside of it are not followed, and those inside are
+/// bounded.
 ///
 /// # Errors
 /// The compiler's words.
 pub fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
+    references::check(schema)?;
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         // A linear-time engine: a guest's `pattern` cannot make a caller's text explode.

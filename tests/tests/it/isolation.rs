@@ -79,7 +79,7 @@ async fn each_misbehaviour_ends_its_own_call_with_words_for_the_caller() {
         ("panic", "crashed during the call"),
         ("spin", "computed for more than 300ms"),
         ("eat_memory", "more than 16 MiB of memory"),
-        ("recurse", "crashed during the call"),
+        ("recurse", "more than 512 KiB of stack"),
     ] {
         let (text, is_error, took) = call(&url, way, json!({})).await;
         println!("{way}: {took:?}: {text}");

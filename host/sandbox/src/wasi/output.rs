@@ -57,7 +57,8 @@ impl State {
             return;
         }
         // The writing succeeds all the same: a program that cannot print has no better way to say so.
-        if !self.may_log(bytes.len()) {
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count().max(1);
+        if !self.may_log(bytes.len(), lines) {
             return;
         }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {

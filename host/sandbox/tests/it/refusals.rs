@@ -8,6 +8,7 @@ fn load(text: &str) -> Result<Component, Refusal> {
         instances: 1,
         threads: 1,
         pooling: false,
+        ..EngineConfig::default()
     })
     .expect("an engine for one instance");
     Component::load(&engine, &wat::parse_str(text).expect("a component's text"))

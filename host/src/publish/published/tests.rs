@@ -31,6 +31,7 @@ fn overlay(properties: &[(&str, PropertyOverlay)]) -> Overlay {
     };
     Overlay {
         tools: [("ask".to_owned(), tool)].into(),
+        limits: Default::default(),
     }
 }
 

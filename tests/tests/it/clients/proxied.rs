@@ -39,7 +39,7 @@ fn the_defaults_outlast_proxies_and_clients() {
     let limits = LimitArgs::default();
     assert!(limits.mcp().comment_every * 3 <= PROXY);
     assert!(limits.mcp().heartbeat * 3 <= SDK);
-    assert!(limits.guest().deadline > WORKFLOW);
+    assert!(limits.call().guest.deadline > WORKFLOW);
     let base = airlock_dify::parse_base("http://api:5001").expect("a base");
     let dify = airlock_dify::Config::new(base);
     assert!(Options::default().ping_every * 3 <= dify.idle_flow);

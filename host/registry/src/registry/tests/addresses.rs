@@ -224,6 +224,7 @@ async fn a_running_call_outlives_changes_of_words_facts_settings_and_guest() {
     };
     let overlay = crate::Overlay {
         tools: [("run".to_owned(), tool)].into(),
+        limits: Default::default(),
     };
     registry
         .set_overlay(&id, overlay.clone())

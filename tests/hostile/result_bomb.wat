@@ -1,0 +1,11 @@
+;; Answers with the same 10 MiB twice.
+  (func (export "airlock:guest/tools@0.1.0#call") (param i32) (result i32)
+    (drop (memory.grow (i32.const 200)))
+    (memory.fill (i32.const 131072) (i32.const 0x61) (i32.const 10485760))
+    (i32.store (i32.const 4100) (i32.const 131072))
+    (i32.store (i32.const 4104) (i32.const 7340032))
+    (i32.store (i32.const 4112) (i32.const 131072))
+    (i32.store (i32.const 4116) (i32.const 7340032))
+    (i32.store (i32.const 2440) (i32.const 4096))
+    (i32.store (i32.const 2444) (i32.const 2))
+    (i32.const 2432))

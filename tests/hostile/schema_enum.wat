@@ -1,0 +1,18 @@
+;; Describes an input that takes one of 100,000 values.
+  (data (i32.const 8192) "{\"type\":\"object\",\"properties\":{\"one\":{\"enum\":[    ")
+  (data (i32.const 8256) "]}}}")
+  (func (export "airlock:guest/tools@0.1.0#describe")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (local $at i32) (local $n i32)
+    (drop (memory.grow (i32.const 16)))
+    (memory.copy (i32.const 131072) (i32.const 8192) (i32.const 50))
+    (local.set $at (i32.const 131122))
+    (loop $again
+      (i32.store (local.get $at) (i32.const 0x2c306530))
+      (local.set $at (i32.add (local.get $at) (i32.const 4)))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $n) (i32.const 100000))))
+    (memory.copy (i32.sub (local.get $at) (i32.const 1)) (i32.const 8256) (i32.const 4))
+    (i32.store (i32.const 2076) (i32.const 131072))
+    (i32.store (i32.const 2080) (i32.sub (i32.add (local.get $at) (i32.const 3)) (i32.const 131072)))
+    (i32.const 2304))

@@ -1,0 +1,7 @@
+;; Names its tool with a path that leads upwards.
+  (data (i32.const 8192) "../attack")
+  (func (export "airlock:guest/tools@0.1.0#describe")
+    (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.store (i32.const 2048) (i32.const 8192))
+    (i32.store (i32.const 2052) (i32.const 9))
+    (i32.const 2304))
