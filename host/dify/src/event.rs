@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use crate::Answer;
-use crate::wire::NodeData;
+use crate::step::Step;
 
 /// One piece of news of a run. The last is [`Event::Done`]; a run that fails ends in an error instead.
 #[derive(Debug, Clone)]
@@ -40,10 +40,9 @@ pub enum Event {
 
 impl Event {
     /// A retry repeats the node's inputs and outputs; only what names it is passed on.
-    pub(crate) fn retry(node: NodeData) -> Self {
-        let retry_index = node.retry_index;
-        let node = node.started();
-        let brief = json!({"node_id": node.id, "node_type": node.kind, "title": node.title, "retry_index": retry_index});
+    pub(crate) fn retry(step: &Step<'_>) -> Self {
+        let node = step.started();
+        let brief = json!({"node_id": node.id, "node_type": node.kind, "title": node.title, "retry_index": step.retry_index()});
         Self::Other {
             name: "node_retry".to_owned(),
             data: to_raw_value(&brief).expect("a JSON value serialises"),

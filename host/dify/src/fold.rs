@@ -15,8 +15,9 @@ use crate::human_input;
 use crate::joined::{self, Joined};
 use crate::outputs::within;
 use crate::rounds::Rounds;
+use crate::step::{Step, StepEvent, is_step};
 use crate::text::{Text, prefix};
-use crate::wire::{AnyEvent, Envelope, NodeData, RunState, Step, TextData, is_step};
+use crate::wire::{AnyEvent, Names, RunState, TextData, lossy};
 use crate::{Answer, Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
@@ -138,17 +139,13 @@ impl Fold {
     pub(crate) fn apply(&mut self, data: &[u8], out: &mut VecDeque<Event>) -> Result<(), Error> {
         // What is passed over is not even looked at for being text.
         if is_step(data)
-            && let Ok(event) = serde_json::from_slice::<Step<'_>>(data)
+            && let Some(event) = StepEvent::read(data)
         {
-            self.learn(&event, out);
-            self.step(&event.event, event.data.unwrap_or_default(), out);
+            self.learn(&event.names(), out);
+            self.step(event.name(), &event.data, out);
             return Ok(());
         }
-        // Faster than the lossy way, which is taken where it must be.
-        let data = match str::from_utf8(data) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(data),
-        };
+        let data = lossy(data);
         let event: AnyEvent<'_> = match serde_json::from_str(&data) {
             Ok(event) => event,
             Err(error) => {
@@ -156,7 +153,7 @@ impl Fold {
                 return Ok(());
             }
         };
-        self.learn(&event, out);
+        self.learn(&event.names(), out);
         match &*event.event {
             "message" if self.draft => {
                 self.draft = false;
@@ -186,7 +183,10 @@ impl Fold {
             | "iteration_completed"
             | "loop_started"
             | "loop_next"
-            | "loop_completed" => self.step(&event.event, event.data(), out),
+            | "loop_completed" => {
+                let step = event.data.map(|raw| Step::read(raw.get().as_bytes()));
+                self.step(event.event.as_bytes(), &step.unwrap_or_default(), out);
+            }
             "message_end" => {
                 self.end = Some((
                     event.metadata.unwrap_or_default(),
@@ -196,6 +196,7 @@ impl Fold {
                     self.finish(Status::Succeeded, RunState::default(), out);
                 }
             }
+            "workflow_started" => self.flow = true,
             "human_input_required" => self.forms.push(HumanForm::read(event.data())),
             "workflow_finished" => return self.settle(event.data(), out),
             "workflow_paused" => {
@@ -217,7 +218,7 @@ impl Fold {
                 ));
             }
             // Pings may carry data one day; speech is for Dify's own player and large.
-            "workflow_started" | "ping" | "tts_message" | "tts_message_end" => {}
+            "ping" | "tts_message" | "tts_message_end" => {}
             // A run may be far ahead of whoever reads its events, so that many of them wait.
             name if data.len() > LARGEST_NEWS => {
                 tracing::debug!(
@@ -232,17 +233,17 @@ impl Fold {
     }
 
     /// An event that tells of a step.
-    fn step(&mut self, name: &str, data: NodeData, out: &mut VecDeque<Event>) {
+    fn step(&mut self, name: &[u8], step: &Step<'_>, out: &mut VecDeque<Event>) {
         let event = match name {
-            "node_started" => Event::NodeStarted(data.started()),
-            "node_finished" => Event::NodeFinished(data.finished()),
-            "node_retry" => Event::retry(data),
-            "iteration_started" | "iteration_next" | "iteration_completed" => {
-                self.round(RoundKind::Iteration, name, data)
+            b"node_started" => Event::NodeStarted(step.started()),
+            b"node_finished" => Event::NodeFinished(step.finished()),
+            b"node_retry" => Event::retry(step),
+            b"iteration_started" | b"iteration_next" => {
+                self.round(RoundKind::Iteration, step, false)
             }
-            "loop_started" | "loop_next" | "loop_completed" => {
-                self.round(RoundKind::Loop, name, data)
-            }
+            b"iteration_completed" => self.round(RoundKind::Iteration, step, true),
+            b"loop_started" | b"loop_next" => self.round(RoundKind::Loop, step, false),
+            b"loop_completed" => self.round(RoundKind::Loop, step, true),
             // A step of a later Dify: what it tells is not known.
             _ => return,
         };
@@ -336,19 +337,18 @@ impl Fold {
         Ok(self.done)
     }
 
-    fn learn<D>(&mut self, event: &Envelope<'_, D>, out: &mut VecDeque<Event>) {
+    fn learn(&mut self, names: &Names<'_>, out: &mut VecDeque<Event>) {
         if self.ids.run.is_none()
-            && let Some(run) = id(&event.workflow_run_id)
+            && let Some(run) = id(names.run)
         {
             self.flow = true;
             self.ids.run = Some(run);
         }
-        self.flow |= event.event == "workflow_started";
         if self.conversation.is_none() {
-            self.conversation = id(&event.conversation_id);
+            self.conversation = id(names.conversation);
         }
         if self.ids.task.is_none()
-            && let Some(task) = id(&event.task_id)
+            && let Some(task) = id(names.task)
         {
             self.ids.task = Some(task);
             out.push_back(Event::Started);
@@ -387,13 +387,9 @@ impl Fold {
         }
     }
 
-    fn round(&mut self, kind: RoundKind, name: &str, mut data: NodeData) -> Event {
-        let id = data
-            .node_id
-            .take()
-            .filter(|id| is_id(id))
-            .unwrap_or_default();
-        Event::Round(self.rounds.take(kind, name, id, data))
+    fn round(&mut self, kind: RoundKind, step: &Step<'_>, finished: bool) -> Event {
+        let id = step.id().filter(|id| is_id(id)).unwrap_or_default();
+        Event::Round(self.rounds.take(kind, id.into_owned(), step, finished))
     }
 
     fn finish(&mut self, status: Status, state: RunState, out: &mut VecDeque<Event>) {
@@ -485,9 +481,9 @@ fn is_empty(value: &Value) -> bool {
         || value.as_object().is_some_and(Map::is_empty)
 }
 
-fn id(text: &Option<Cow<'_, str>>) -> Option<String> {
-    let id = text.as_deref().filter(|text| is_id(text))?;
-    Some(id.to_owned())
+fn id(name: Option<&[u8]>) -> Option<String> {
+    let id = str::from_utf8(name?).ok()?;
+    is_id(id).then(|| id.to_owned())
 }
 
 pub(crate) fn is_id(text: &str) -> bool {
