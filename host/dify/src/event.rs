@@ -15,7 +15,8 @@ pub enum Event {
     Started,
     /// More of the answer.
     Text(String),
-    /// All text so far is void; this stands in its place.
+    /// All text so far is void; this stands in its place. All replacements of a run together are no longer than its answer
+    /// may be: one beyond that comes empty, and [`Event::Done`] has its words.
     Replace(String),
     /// What an agent thinks, whole, as it stands now. Dify sends a thought again as it grows; repetitions are left out.
     Thought(String),

@@ -6,19 +6,19 @@
 //!
 //! A run may be joined in its middle. What it said before is lost then, and its text is made whole at the end.
 
+mod ending;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::human_input;
 use crate::joined::{self, Joined};
-use crate::outputs::within;
 use crate::rounds::Rounds;
 use crate::step::{Step, StepEvent, is_step};
 use crate::text::{Text, prefix};
 use crate::wire::{AnyEvent, Names, RunState, TextData, lossy};
-use crate::{Answer, Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
+use crate::{Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
 const LONGEST_ID: usize = 128;
@@ -40,6 +40,8 @@ pub(crate) struct Fold {
     /// A workflow has begun.
     flow: bool,
     text: Text,
+    /// Bytes that replacements of the text may still have on their way to whoever reads the events.
+    replaceable: usize,
     /// The new agent's deltas, which its closing `message` repeats as a whole.
     draft: bool,
     /// The latest thought and its id. Steps follow one another, so only the latest can still change.
@@ -83,6 +85,7 @@ impl Fold {
             conversation: None,
             flow: false,
             text: Text::new(cap),
+            replaceable: cap,
             draft: false,
             thought: (None, String::new()),
             last_thought: String::new(),
@@ -155,15 +158,15 @@ impl Fold {
         };
         self.learn(&event.names(), out);
         match &*event.event {
-            "message" if self.draft => {
+            "message" if self.closes(event.answer.as_deref()) => {
                 self.draft = false;
                 let whole = event.answer.unwrap_or_default();
                 if *whole != *self.text.as_str() && !self.text.is_pinned() {
-                    out.push_back(Event::Replace(self.text.replace(&whole)));
+                    self.put(&whole, out);
                 }
             }
             "agent_message" => {
-                self.draft = self.mode == Mode::Agent;
+                self.draft = matches!(self.mode, Mode::Agent | Mode::Other(_));
                 self.say(event.answer.as_deref(), out);
             }
             "message" => self.say(event.answer.as_deref(), out),
@@ -309,7 +312,7 @@ impl Fold {
             }
         })?;
         if whole != self.text.as_str() {
-            out.push_back(Event::Replace(self.text.replace(&whole)));
+            self.put(&whole, out);
         }
         Ok(())
     }
@@ -361,9 +364,27 @@ impl Fold {
     }
 
     fn overrule(&mut self, text: Option<&str>, out: &mut VecDeque<Event>) {
-        let kept = self.text.replace(text.unwrap_or_default());
+        self.put(text.unwrap_or_default(), out);
         self.text.pin();
-        out.push_back(Event::Replace(kept));
+    }
+
+    /// Puts `text` in the place of all that was said, and tells it. Many events may wait for their reader, so all
+    /// replacements together are told as far as one answer may reach; of one beyond that it is told that the text so far
+    /// is void, and its words come with the answer.
+    fn put(&mut self, text: &str, out: &mut VecDeque<Event>) {
+        let mut told = self.text.replace(text);
+        if told.len() > self.replaceable {
+            told = String::new();
+        }
+        self.replaceable -= told.len();
+        out.push_back(Event::Replace(told));
+    }
+
+    /// Does this `message` repeat as a whole what its deltas said? The new agent's does. What a mode of tomorrow does is
+    /// told by its words.
+    fn closes(&self, answer: Option<&str>) -> bool {
+        let repeats = || answer.is_some_and(|answer| answer.starts_with(self.text.as_str()));
+        self.draft && (self.mode == Mode::Agent || repeats())
     }
 
     fn think(&mut self, id: Option<&str>, thought: Option<&str>, out: &mut VecDeque<Event>) {
@@ -391,94 +412,6 @@ impl Fold {
         let id = step.id().filter(|id| is_id(id)).unwrap_or_default();
         Event::Round(self.rounds.take(kind, id.into_owned(), step, finished))
     }
-
-    fn finish(&mut self, status: Status, state: RunState, out: &mut VecDeque<Event>) {
-        self.done = true;
-        let (mut extra, end_files) = self.end.take().unwrap_or_default();
-        let usage = extra
-            .shift_remove("usage")
-            .filter(|usage| !usage.is_null())
-            .or_else(|| flow_usage(&state));
-        extra.retain(|_, value| !is_empty(value));
-        if status == Status::PartialSucceeded {
-            extra.insert(
-                "note".to_owned(),
-                json!("A step failed and its error branch or default value was taken."),
-            );
-        }
-        let forms = match status {
-            Status::Paused => human_input::waiting(std::mem::take(&mut self.forms), state.reasons),
-            Status::Succeeded | Status::PartialSucceeded | Status::Other(_) => Vec::new(),
-        };
-        let (mut text, truncated) = self.text.take();
-        // Some agents fill their thoughts only; the last one is the answer.
-        if text.is_empty() && !self.text.is_pinned() {
-            text = std::mem::take(&mut self.last_thought);
-        }
-        let files = if self.flow {
-            flow_files(end_files, state.files)
-        } else {
-            self.own_files(end_files)
-        };
-        let (outputs, cut) = if self.mode == Mode::Workflow {
-            within(state.outputs.unwrap_or_default(), self.cap)
-        } else {
-            (Map::new(), false)
-        };
-        let conversation = self.conversation.take();
-        out.push_back(Event::Done(Box::new(Answer {
-            status,
-            text,
-            truncated: truncated || cut,
-            outputs,
-            usage,
-            conversation_restarted: self.asked.is_some()
-                && conversation.is_some()
-                && self.asked != conversation,
-            conversation,
-            extra,
-            forms,
-            files,
-            task_id: self.ids.task.clone(),
-            run_id: self.ids.run.clone(),
-        })));
-    }
-
-    /// A chat mode's `message_end` lists the caller's uploads too; the app's own were announced by `message_file`.
-    fn own_files(&mut self, end: Vec<Value>) -> Vec<Value> {
-        let announced = std::mem::take(&mut self.files);
-        let described = |file: &Value| {
-            end.iter()
-                .find(|at_end| at_end["related_id"] == file["id"])
-                .cloned()
-        };
-        announced
-            .into_iter()
-            .map(|file| described(&file).unwrap_or(file))
-            .collect()
-    }
-}
-
-/// A flow's `message_end` and `workflow_finished` list the same files; either may be null in older versions.
-fn flow_files(end: Vec<Value>, state: Option<Vec<Value>>) -> Vec<Value> {
-    if end.is_empty() {
-        state.unwrap_or_default()
-    } else {
-        end
-    }
-}
-
-fn flow_usage(state: &RunState) -> Option<Value> {
-    let tokens = state.total_tokens?;
-    Some(
-        json!({"total_tokens": tokens, "total_steps": state.total_steps, "elapsed_time": state.elapsed_time}),
-    )
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.is_null()
-        || value.as_array().is_some_and(Vec::is_empty)
-        || value.as_object().is_some_and(Map::is_empty)
 }
 
 fn id(name: Option<&[u8]>) -> Option<String> {
