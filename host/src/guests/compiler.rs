@@ -36,7 +36,7 @@ pub struct CompilerConfig {
     pub size: usize,
     /// How long a child may take.
     pub time: Duration,
-    /// Bytes of address space that a child may have. Some 100 MiB of it is the program itself.
+    /// Bytes of address space that a child may have. Some 180 MiB of it is the program itself.
     pub memory: usize,
 }
 

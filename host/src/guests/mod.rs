@@ -242,7 +242,7 @@ impl Guests {
     /// Lets go of loaded guests that no app uses any more.
     pub fn retain(&self, used: impl Fn(&Digest) -> bool) {
         let used = |digest: &Digest| *digest == *BUILT_IN_DIGEST || used(digest);
-        self.0.loaded.retain(&used);
+        self.0.loaded.retain(used);
         lock(&self.0.refused).retain(|digest, _| used(digest));
     }
 
@@ -320,7 +320,7 @@ impl Inner {
 
     async fn fetch(&self, digest: &Digest, source: Source) -> Result<Component, GuestError> {
         let engine = self.engine().await?;
-        if let Some(component) = self.from_cache(engine, digest).await? {
+        if let Some(component) = self.load_cached(engine, digest).await? {
             return Ok(component);
         }
         let turn = self.compiler.turn().await?;
@@ -346,7 +346,7 @@ impl Inner {
     }
 
     /// `None` where the cache has nothing that can be used.
-    async fn from_cache(
+    async fn load_cached(
         &self,
         engine: &Engine,
         digest: &Digest,
