@@ -75,8 +75,8 @@ impl Run {
             answer: Some(answer),
         };
         let told = json!({
-            "form_id": form.id, "node_id": "review1", "node_title": TITLE, "form_content": CONTENT, "inputs": inputs(self.sample),
-            "actions": actions(), "display_in_ui": true, "form_token": token, "resolved_default_values": {},
+            "form_id": form.id, "node_id": "review1", "node_title": TITLE, "form_content": CONTENT,
+            "inputs": inputs(self.sample), "actions": actions(), "display_in_ui": true, "form_token": token, "resolved_default_values": {},
             "expiration_time": form.expires,
         });
         self.state.put_form(token, form);

@@ -290,8 +290,7 @@ async fn a_call_of_two_runs_is_given_back_both() {
     let second = served.desk.dify.hold(app);
     drop(first);
     served.noted(2).await;
-    let running = served.desk.dify.seen().running;
-    assert_eq!(running, 1, "the second is under way");
+    assert_eq!(served.desk.dify.seen().running, 1, "the second");
     let served = served.killed().await;
     drop(second);
     let text = served.text(&task).await;
