@@ -58,10 +58,11 @@ fn told(mut result: CallResult, usage: Option<Value>, conversation: Option<Strin
     result
 }
 
-/// The app's words. A workflow has outputs instead: its only text as it is, everything else as JSON.
+/// The app's words. A workflow has outputs instead, and so may an app of a mode that is not known: its only text as it is,
+/// everything else as JSON.
 fn said(mode: &Mode, answer: &Answer) -> String {
-    let workflow = *mode == Mode::Workflow && !answer.outputs.is_empty();
-    if !workflow {
+    let speaks = *mode != Mode::Workflow && !answer.text.is_empty();
+    if speaks || answer.outputs.is_empty() {
         return answer.text.clone();
     }
     let mut outputs = answer.outputs.values();

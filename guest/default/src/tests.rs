@@ -241,6 +241,21 @@ fn dify_s_errors_come_through_as_they_are() {
 }
 
 #[test]
+fn an_app_of_a_mode_that_is_not_known_answers_with_its_text_or_else_with_its_outputs() {
+    let oracle = Mode::Other("oracle".to_owned());
+    let silent = Answer::output("r", "R");
+    let speaking = Answer {
+        text: "said".to_owned(),
+        ..silent.clone()
+    };
+    for (answer, said) in [(silent, "R"), (speaking, "said")] {
+        let result = crate::answer::result(&oracle, answer);
+        assert_eq!(texts(&result), [said]);
+        assert_eq!(result.structured, None);
+    }
+}
+
+#[test]
 fn an_output_that_is_a_file_says_what_it_is_and_not_by_which_name_the_host_knows_it() {
     let file = json!({ "filename": "a.png", "x-airlock-file": "airlock-ref:1" });
     let result = workflow(Answer {

@@ -38,8 +38,8 @@ pub struct Answer {
     pub text: String,
     /// Was text dropped because it was over [`crate::Config::answer_cap`]?
     pub truncated: bool,
-    /// A workflow's outputs. Empty for all other modes, a chatflow included: its outputs repeat the answer as it was
-    /// before moderation replaced it.
+    /// A workflow's outputs, and those of a mode that came later and said nothing else. Empty for all other modes, a
+    /// chatflow included: its outputs repeat the answer as it was before moderation replaced it.
     pub outputs: Map<String, Value>,
     /// Dify's `metadata.usage`, or a workflow's token and step count.
     pub usage: Option<Value>,

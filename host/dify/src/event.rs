@@ -6,7 +6,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use crate::Answer;
-use crate::wire::NodeData;
+use crate::step::Step;
 
 /// One piece of news of a run. The last is [`Event::Done`]; a run that fails ends in an error instead.
 #[derive(Debug, Clone)]
@@ -15,7 +15,8 @@ pub enum Event {
     Started,
     /// More of the answer.
     Text(String),
-    /// All text so far is void; this stands in its place.
+    /// All text so far is void; this stands in its place. All replacements of a run together are no longer than its answer
+    /// may be: one beyond that comes empty, and [`Event::Done`] has its words.
     Replace(String),
     /// What an agent thinks, whole, as it stands now. Dify sends a thought again as it grows; repetitions are left out.
     Thought(String),
@@ -40,10 +41,9 @@ pub enum Event {
 
 impl Event {
     /// A retry repeats the node's inputs and outputs; only what names it is passed on.
-    pub(crate) fn retry(node: NodeData) -> Self {
-        let retry_index = node.retry_index;
-        let node = node.started();
-        let brief = json!({"node_id": node.id, "node_type": node.kind, "title": node.title, "retry_index": retry_index});
+    pub(crate) fn retry(step: &Step<'_>) -> Self {
+        let node = step.started();
+        let brief = json!({"node_id": node.id, "node_type": node.kind, "title": node.title, "retry_index": step.retry_index()});
         Self::Other {
             name: "node_retry".to_owned(),
             data: to_raw_value(&brief).expect("a JSON value serialises"),

@@ -6,18 +6,19 @@
 //!
 //! A run may be joined in its middle. What it said before is lost then, and its text is made whole at the end.
 
+mod ending;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::human_input;
 use crate::joined::{self, Joined};
-use crate::outputs::within;
 use crate::rounds::Rounds;
+use crate::step::{Step, StepEvent, is_step};
 use crate::text::{Text, prefix};
-use crate::wire::{AnyEvent, Envelope, NodeData, RunState, Step, TextData, is_step};
-use crate::{Answer, Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
+use crate::wire::{AnyEvent, Names, RunState, TextData, lossy};
+use crate::{Error, Event, HumanForm, Ids, Known, Mode, RoundKind, Status, refusal};
 
 /// Longest id that is believed; Dify's are UUIDs. Ids go into paths and logs.
 const LONGEST_ID: usize = 128;
@@ -39,6 +40,8 @@ pub(crate) struct Fold {
     /// A workflow has begun.
     flow: bool,
     text: Text,
+    /// Bytes that replacements of the text may still have on their way to whoever reads the events.
+    replaceable: usize,
     /// The new agent's deltas, which its closing `message` repeats as a whole.
     draft: bool,
     /// The latest thought and its id. Steps follow one another, so only the latest can still change.
@@ -82,6 +85,7 @@ impl Fold {
             conversation: None,
             flow: false,
             text: Text::new(cap),
+            replaceable: cap,
             draft: false,
             thought: (None, String::new()),
             last_thought: String::new(),
@@ -138,17 +142,13 @@ impl Fold {
     pub(crate) fn apply(&mut self, data: &[u8], out: &mut VecDeque<Event>) -> Result<(), Error> {
         // What is passed over is not even looked at for being text.
         if is_step(data)
-            && let Ok(event) = serde_json::from_slice::<Step<'_>>(data)
+            && let Some(event) = StepEvent::read(data)
         {
-            self.learn(&event, out);
-            self.step(&event.event, event.data.unwrap_or_default(), out);
+            self.learn(&event.names(), out);
+            self.step(event.name(), &event.data, out);
             return Ok(());
         }
-        // Faster than the lossy way, which is taken where it must be.
-        let data = match str::from_utf8(data) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(data),
-        };
+        let data = lossy(data);
         let event: AnyEvent<'_> = match serde_json::from_str(&data) {
             Ok(event) => event,
             Err(error) => {
@@ -156,17 +156,17 @@ impl Fold {
                 return Ok(());
             }
         };
-        self.learn(&event, out);
+        self.learn(&event.names(), out);
         match &*event.event {
-            "message" if self.draft => {
+            "message" if self.closes(event.answer.as_deref()) => {
                 self.draft = false;
                 let whole = event.answer.unwrap_or_default();
                 if *whole != *self.text.as_str() && !self.text.is_pinned() {
-                    out.push_back(Event::Replace(self.text.replace(&whole)));
+                    self.put(&whole, out);
                 }
             }
             "agent_message" => {
-                self.draft = self.mode == Mode::Agent;
+                self.draft = matches!(self.mode, Mode::Agent | Mode::Other(_));
                 self.say(event.answer.as_deref(), out);
             }
             "message" => self.say(event.answer.as_deref(), out),
@@ -186,7 +186,10 @@ impl Fold {
             | "iteration_completed"
             | "loop_started"
             | "loop_next"
-            | "loop_completed" => self.step(&event.event, event.data(), out),
+            | "loop_completed" => {
+                let step = event.data.map(|raw| Step::read(raw.get().as_bytes()));
+                self.step(event.event.as_bytes(), &step.unwrap_or_default(), out);
+            }
             "message_end" => {
                 self.end = Some((
                     event.metadata.unwrap_or_default(),
@@ -196,6 +199,7 @@ impl Fold {
                     self.finish(Status::Succeeded, RunState::default(), out);
                 }
             }
+            "workflow_started" => self.flow = true,
             "human_input_required" => self.forms.push(HumanForm::read(event.data())),
             "workflow_finished" => return self.settle(event.data(), out),
             "workflow_paused" => {
@@ -217,7 +221,7 @@ impl Fold {
                 ));
             }
             // Pings may carry data one day; speech is for Dify's own player and large.
-            "workflow_started" | "ping" | "tts_message" | "tts_message_end" => {}
+            "ping" | "tts_message" | "tts_message_end" => {}
             // A run may be far ahead of whoever reads its events, so that many of them wait.
             name if data.len() > LARGEST_NEWS => {
                 tracing::debug!(
@@ -232,17 +236,17 @@ impl Fold {
     }
 
     /// An event that tells of a step.
-    fn step(&mut self, name: &str, data: NodeData, out: &mut VecDeque<Event>) {
+    fn step(&mut self, name: &[u8], step: &Step<'_>, out: &mut VecDeque<Event>) {
         let event = match name {
-            "node_started" => Event::NodeStarted(data.started()),
-            "node_finished" => Event::NodeFinished(data.finished()),
-            "node_retry" => Event::retry(data),
-            "iteration_started" | "iteration_next" | "iteration_completed" => {
-                self.round(RoundKind::Iteration, name, data)
+            b"node_started" => Event::NodeStarted(step.started()),
+            b"node_finished" => Event::NodeFinished(step.finished()),
+            b"node_retry" => Event::retry(step),
+            b"iteration_started" | b"iteration_next" => {
+                self.round(RoundKind::Iteration, step, false)
             }
-            "loop_started" | "loop_next" | "loop_completed" => {
-                self.round(RoundKind::Loop, name, data)
-            }
+            b"iteration_completed" => self.round(RoundKind::Iteration, step, true),
+            b"loop_started" | b"loop_next" => self.round(RoundKind::Loop, step, false),
+            b"loop_completed" => self.round(RoundKind::Loop, step, true),
             // A step of a later Dify: what it tells is not known.
             _ => return,
         };
@@ -308,7 +312,7 @@ impl Fold {
             }
         })?;
         if whole != self.text.as_str() {
-            out.push_back(Event::Replace(self.text.replace(&whole)));
+            self.put(&whole, out);
         }
         Ok(())
     }
@@ -336,19 +340,18 @@ impl Fold {
         Ok(self.done)
     }
 
-    fn learn<D>(&mut self, event: &Envelope<'_, D>, out: &mut VecDeque<Event>) {
+    fn learn(&mut self, names: &Names<'_>, out: &mut VecDeque<Event>) {
         if self.ids.run.is_none()
-            && let Some(run) = id(&event.workflow_run_id)
+            && let Some(run) = id(names.run)
         {
             self.flow = true;
             self.ids.run = Some(run);
         }
-        self.flow |= event.event == "workflow_started";
         if self.conversation.is_none() {
-            self.conversation = id(&event.conversation_id);
+            self.conversation = id(names.conversation);
         }
         if self.ids.task.is_none()
-            && let Some(task) = id(&event.task_id)
+            && let Some(task) = id(names.task)
         {
             self.ids.task = Some(task);
             out.push_back(Event::Started);
@@ -361,9 +364,27 @@ impl Fold {
     }
 
     fn overrule(&mut self, text: Option<&str>, out: &mut VecDeque<Event>) {
-        let kept = self.text.replace(text.unwrap_or_default());
+        self.put(text.unwrap_or_default(), out);
         self.text.pin();
-        out.push_back(Event::Replace(kept));
+    }
+
+    /// Puts `text` in the place of all that was said, and tells it. Many events may wait for their reader, so all
+    /// replacements together are told as far as one answer may reach; of one beyond that it is told that the text so far
+    /// is void, and its words come with the answer.
+    fn put(&mut self, text: &str, out: &mut VecDeque<Event>) {
+        let mut told = self.text.replace(text);
+        if told.len() > self.replaceable {
+            told = String::new();
+        }
+        self.replaceable -= told.len();
+        out.push_back(Event::Replace(told));
+    }
+
+    /// Does this `message` repeat as a whole what its deltas said? The new agent's does. What a mode of tomorrow does is
+    /// told by its words.
+    fn closes(&self, answer: Option<&str>) -> bool {
+        let repeats = || answer.is_some_and(|answer| answer.starts_with(self.text.as_str()));
+        self.draft && (self.mode == Mode::Agent || repeats())
     }
 
     fn think(&mut self, id: Option<&str>, thought: Option<&str>, out: &mut VecDeque<Event>) {
@@ -387,107 +408,15 @@ impl Fold {
         }
     }
 
-    fn round(&mut self, kind: RoundKind, name: &str, mut data: NodeData) -> Event {
-        let id = data
-            .node_id
-            .take()
-            .filter(|id| is_id(id))
-            .unwrap_or_default();
-        Event::Round(self.rounds.take(kind, name, id, data))
-    }
-
-    fn finish(&mut self, status: Status, state: RunState, out: &mut VecDeque<Event>) {
-        self.done = true;
-        let (mut extra, end_files) = self.end.take().unwrap_or_default();
-        let usage = extra
-            .shift_remove("usage")
-            .filter(|usage| !usage.is_null())
-            .or_else(|| flow_usage(&state));
-        extra.retain(|_, value| !is_empty(value));
-        if status == Status::PartialSucceeded {
-            extra.insert(
-                "note".to_owned(),
-                json!("A step failed and its error branch or default value was taken."),
-            );
-        }
-        let forms = match status {
-            Status::Paused => human_input::waiting(std::mem::take(&mut self.forms), state.reasons),
-            Status::Succeeded | Status::PartialSucceeded | Status::Other(_) => Vec::new(),
-        };
-        let (mut text, truncated) = self.text.take();
-        // Some agents fill their thoughts only; the last one is the answer.
-        if text.is_empty() && !self.text.is_pinned() {
-            text = std::mem::take(&mut self.last_thought);
-        }
-        let files = if self.flow {
-            flow_files(end_files, state.files)
-        } else {
-            self.own_files(end_files)
-        };
-        let (outputs, cut) = if self.mode == Mode::Workflow {
-            within(state.outputs.unwrap_or_default(), self.cap)
-        } else {
-            (Map::new(), false)
-        };
-        let conversation = self.conversation.take();
-        out.push_back(Event::Done(Box::new(Answer {
-            status,
-            text,
-            truncated: truncated || cut,
-            outputs,
-            usage,
-            conversation_restarted: self.asked.is_some()
-                && conversation.is_some()
-                && self.asked != conversation,
-            conversation,
-            extra,
-            forms,
-            files,
-            task_id: self.ids.task.clone(),
-            run_id: self.ids.run.clone(),
-        })));
-    }
-
-    /// A chat mode's `message_end` lists the caller's uploads too; the app's own were announced by `message_file`.
-    fn own_files(&mut self, end: Vec<Value>) -> Vec<Value> {
-        let announced = std::mem::take(&mut self.files);
-        let described = |file: &Value| {
-            end.iter()
-                .find(|at_end| at_end["related_id"] == file["id"])
-                .cloned()
-        };
-        announced
-            .into_iter()
-            .map(|file| described(&file).unwrap_or(file))
-            .collect()
+    fn round(&mut self, kind: RoundKind, step: &Step<'_>, finished: bool) -> Event {
+        let id = step.id().filter(|id| is_id(id)).unwrap_or_default();
+        Event::Round(self.rounds.take(kind, id.into_owned(), step, finished))
     }
 }
 
-/// A flow's `message_end` and `workflow_finished` list the same files; either may be null in older versions.
-fn flow_files(end: Vec<Value>, state: Option<Vec<Value>>) -> Vec<Value> {
-    if end.is_empty() {
-        state.unwrap_or_default()
-    } else {
-        end
-    }
-}
-
-fn flow_usage(state: &RunState) -> Option<Value> {
-    let tokens = state.total_tokens?;
-    Some(
-        json!({"total_tokens": tokens, "total_steps": state.total_steps, "elapsed_time": state.elapsed_time}),
-    )
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.is_null()
-        || value.as_array().is_some_and(Vec::is_empty)
-        || value.as_object().is_some_and(Map::is_empty)
-}
-
-fn id(text: &Option<Cow<'_, str>>) -> Option<String> {
-    let id = text.as_deref().filter(|text| is_id(text))?;
-    Some(id.to_owned())
+fn id(name: Option<&[u8]>) -> Option<String> {
+    let id = str::from_utf8(name?).ok()?;
+    is_id(id).then(|| id.to_owned())
 }
 
 pub(crate) fn is_id(text: &str) -> bool {

@@ -1,6 +1,9 @@
 //! What the recordings cannot show: sequences that Dify's code makes and that nobody has recorded, and hostile ones.
 
+use serde_json::json;
+
 use super::*;
+use crate::Answer;
 
 /// Folds events and gives everything that came of them.
 fn fold(mode: Mode, events: &[Value]) -> (Vec<Event>, Result<(), Error>) {
@@ -64,6 +67,74 @@ fn the_new_agents_closing_message_does_not_double_its_deltas() {
         "Hello!",
         "there every message is a delta"
     );
+}
+
+#[test]
+fn a_mode_nobody_has_heard_of_is_answered_by_what_its_events_say() {
+    let mode = || Mode::Other("oracle".to_owned());
+    let said = |event: &str, text: &str| json!({"event": event, "answer": text});
+    let end = json!({"event": "message_end"});
+    for (events, text) in [
+        (vec![said("message", "Hel"), said("message", "lo")], "Hello"),
+        (
+            vec![said("agent_message", "Hel"), said("agent_message", "lo")],
+            "Hello",
+        ),
+        // As the new agent does it, and as the old one does.
+        (
+            vec![said("agent_message", "Hello"), said("message", "Hello!")],
+            "Hello!",
+        ),
+        (
+            vec![said("agent_message", "Hello"), said("message", "!")],
+            "Hello!",
+        ),
+    ] {
+        let events = [events, vec![end.clone()]].concat();
+        assert_eq!(answer(mode(), &events).text, text, "{events:?}");
+    }
+    let started = json!({"event": "workflow_started", "task_id": "t", "workflow_run_id": "r"});
+    let flow = [started.clone(), finished("succeeded", Value::Null)];
+    assert_eq!(answer(mode(), &flow).outputs["a"], 1, "all that it says");
+    let talking = [
+        started.clone(),
+        said("message", "Hello"),
+        finished("succeeded", Value::Null),
+    ];
+    let talking = answer(mode(), &talking);
+    assert_eq!((talking.text.as_str(), talking.outputs.len()), ("Hello", 0));
+    let forbidden = [
+        started,
+        said("message_replace", ""),
+        finished("succeeded", Value::Null),
+    ];
+    let forbidden = answer(mode(), &forbidden);
+    assert!(
+        forbidden.text.is_empty() && forbidden.outputs.is_empty(),
+        "outputs hold what was forbidden"
+    );
+}
+
+#[test]
+fn all_replacements_together_are_told_as_far_as_one_answer_may_reach() {
+    let replace = |size: usize| json!({"event": "message_replace", "answer": "x".repeat(size)});
+    let events = [
+        replace(900),
+        replace(600),
+        replace(100),
+        replace(1),
+        json!({"event": "message_end"}),
+    ];
+    let (told, _) = fold(Mode::Chat, &events);
+    let sizes: Vec<usize> = told
+        .iter()
+        .filter_map(|event| match event {
+            Event::Replace(text) => Some(text.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [900, 0, 100, 0], "of 1,000 bytes");
+    assert_eq!(answer(Mode::Chat, &events).text, "x");
 }
 
 #[test]

@@ -41,9 +41,11 @@ mod rounds;
 mod run;
 mod sentence;
 mod sse;
+mod step;
 mod text;
 mod transport;
 mod upload;
+mod walk;
 mod wire;
 mod words;
 

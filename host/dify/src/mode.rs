@@ -129,4 +129,14 @@ mod tests {
         assert_eq!(mode.run_path(), "/chat-messages");
         assert_eq!(mode.stop_path("t1"), "/chat-messages/t1/stop");
     }
+
+    #[test]
+    fn a_mode_that_came_late_is_run_and_stopped_at_the_chat_door() {
+        for word in ["agent", "next-big-thing"] {
+            let mode = Mode::from(word);
+            assert!(mode.takes_query() && !mode.is_flow(), "{word}");
+            assert_eq!(mode.run_path(), "/chat-messages", "{word}");
+            assert_eq!(mode.stop_path("t1"), "/chat-messages/t1/stop", "{word}");
+        }
+    }
 }

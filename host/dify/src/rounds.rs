@@ -1,6 +1,6 @@
 //! How far the repeating nodes of a workflow have come.
 
-use crate::wire::NodeData;
+use crate::step::Step;
 use crate::{Round, RoundKind};
 
 /// Repeating nodes that are remembered at once; more than Dify lets nest.
@@ -15,9 +15,9 @@ impl Rounds {
     pub(crate) fn take(
         &mut self,
         kind: RoundKind,
-        event: &str,
         id: String,
-        data: NodeData,
+        step: &Step<'_>,
+        finished: bool,
     ) -> Round {
         let known = self.0.iter().position(|round| round.id == id);
         let mut round = known
@@ -25,21 +25,18 @@ impl Rounds {
             .unwrap_or_else(|| Round {
                 kind,
                 id,
-                title: data.title.unwrap_or_default(),
+                title: step.title().unwrap_or_default().into_owned(),
                 // A loop does not announce its first round; an iteration announces each.
                 begun: u64::from(kind == RoundKind::Loop),
                 total: None,
                 finished: false,
             });
-        round.total = data
-            .metadata
-            .and_then(|lengths| lengths.iteration_length.or(lengths.loop_length))
-            .or(round.total);
+        round.total = step.rounds().or(round.total);
         // `index` counts from 0 and names the round that begins.
-        round.begun = data.index.map_or(round.begun, |index| {
+        round.begun = step.index().map_or(round.begun, |index| {
             round.begun.max(index.saturating_add(1))
         });
-        round.finished = event.ends_with("_completed");
+        round.finished = finished;
         if !round.finished && self.0.len() < MOST {
             self.0.push(round.clone());
         }

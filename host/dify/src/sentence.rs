@@ -1,4 +1,4 @@
-//! Dify's own texts, made fit for the caller.
+//! Dify's own texts, made fit for the caller, and for the log where they may repeat what the caller gave.
 
 use std::fmt::Write as _;
 
@@ -87,6 +87,15 @@ mod tests {
                 !told.contains("10.0") && !told.contains("internal") && !told.contains("172."),
                 "{told}"
             );
+        }
+        let refused = Error::InvalidParam {
+            status: 400,
+            code: "invalid_param".to_owned(),
+            message: "Reached maximum retries (3) for URL https://files.example/a?sign=1"
+                .to_owned(),
+        };
+        for told in [refused.caller(), refused.operator()] {
+            assert!(told.contains("for URL (address)"), "{told}");
         }
         let unreachable = Error::Unreachable {
             url: "http://api:5001/v1".to_owned(),

@@ -8,7 +8,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memchr;
 
-use crate::wire::is_step;
+use crate::step::is_step;
 use crate::{Bound, Config, Error};
 
 /// Takes bytes as they arrive, gives the data of whole events.

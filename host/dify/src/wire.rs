@@ -1,19 +1,15 @@
 //! Dify's JSON as it stands in the stream, read with as few demands as possible.
 //!
 //! Fields come, go and change their type between Dify's versions, so a field of an unexpected type counts as absent.
-//! What is not named here is skipped while parsing; the inputs and outputs of nodes above all, which may be megabytes: an
-//! event that tells of a step is read in one pass, and nothing of it is copied but its names.
+//! What is not named here is skipped while parsing. An event that tells of a step is read in `step.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-
-use crate::Node;
 
 /// Reads a field if it has the type that is looked for.
 fn loose<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -27,10 +23,7 @@ where
 
 /// The same for a text, without looking at it twice.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    Ok(match deserializer.deserialize_any(Any)? {
-        Scalar::Text(text) => Some(text),
-        Scalar::Whole(_) | Scalar::Real(_) | Scalar::Other => None,
-    })
+    deserializer.deserialize_any(Any)
 }
 
 /// The same for a text that is kept.
@@ -38,102 +31,73 @@ fn owned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D
     Ok(text(deserializer)?.map(Cow::into_owned))
 }
 
-/// The same for a count.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    Ok(match deserializer.deserialize_any(Any)? {
-        Scalar::Whole(number) => Some(number),
-        Scalar::Text(_) | Scalar::Real(_) | Scalar::Other => None,
-    })
-}
-
-/// The same for a number.
-fn real<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    Ok(match deserializer.deserialize_any(Any)? {
-        Scalar::Real(number) => Some(number),
-        Scalar::Whole(number) => Some(number as f64),
-        Scalar::Text(_) | Scalar::Other => None,
-    })
-}
-
-enum Scalar<'de> {
-    Text(Cow<'de, str>),
-    Whole(u64),
-    Real(f64),
-    Other,
-}
-
+/// A text, or something else.
 struct Any;
 
 impl<'de> Visitor<'de> for Any {
-    type Value = Scalar<'de>;
+    type Value = Option<Cow<'de, str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
+        Ok(Some(Cow::Borrowed(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+        Ok(Some(Cow::Owned(text.to_owned())))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Scalar::Whole(number))
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Real(number))
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Scalar::Other)
+        Ok(None)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Other)
+        Ok(None)
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Other)
+        Ok(None)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(None)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        Ok(None)
     }
 }
 
-/// Does the JSON begin by saying that it tells of a step: a node, an iteration, a loop? Such an event may be missed, since
-/// nothing of it is part of the answer.
-pub(crate) fn is_step(json: &[u8]) -> bool {
-    let head = &json[..json.len().min(64)];
-    let mut parts = head.split(|&byte| byte == b'"').map(<[u8]>::trim_ascii);
-    let begins = [b"{".as_slice(), b"event", b":"]
-        .into_iter()
-        .all(|part| parts.next() == Some(part));
-    let name = parts.next().unwrap_or_default();
-    begins
-        && [b"node_".as_slice(), b"iteration_", b"loop_"]
-            .into_iter()
-            .any(|word| name.starts_with(word))
+/// The bytes as text, whatever they are. Looking first is faster than the lossy way, which is taken where it must be.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
 }
 
-/// An event of which `data` is not read yet.
-pub(crate) type AnyEvent<'a> = Envelope<'a, &'a RawValue>;
-/// An event that tells of a step.
-pub(crate) type Step<'a> = Envelope<'a, NodeData>;
+/// By what an event names its run, as it stands.
+pub(crate) struct Names<'a> {
+    pub(crate) task: Option<&'a [u8]>,
+    pub(crate) run: Option<&'a [u8]>,
+    pub(crate) conversation: Option<&'a [u8]>,
+}
 
 /// The fields that stand at the top of an event; which of them are there depends on the event.
 #[derive(Debug, Deserialize)]
-#[serde(bound(deserialize = "D: Deserialize<'de>"))]
-pub(crate) struct Envelope<'a, D> {
+pub(crate) struct AnyEvent<'a> {
     #[serde(borrow)]
     pub(crate) event: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "text")]
@@ -160,10 +124,20 @@ pub(crate) struct Envelope<'a, D> {
     pub(crate) status: Option<u16>,
     #[serde(borrow, default, deserialize_with = "text")]
     pub(crate) message: Option<Cow<'a, str>>,
-    pub(crate) data: Option<D>,
+    /// Not read yet.
+    #[serde(borrow)]
+    pub(crate) data: Option<&'a RawValue>,
 }
 
 impl AnyEvent<'_> {
+    pub(crate) fn names(&self) -> Names<'_> {
+        Names {
+            task: self.task_id.as_deref().map(str::as_bytes),
+            run: self.workflow_run_id.as_deref().map(str::as_bytes),
+            conversation: self.conversation_id.as_deref().map(str::as_bytes),
+        }
+    }
+
     /// The `data` member as `T`, or `T`'s default: every field of those types is optional anyway.
     pub(crate) fn data<T: serde::de::DeserializeOwned + Default>(&self) -> T {
         self.data
@@ -177,58 +151,6 @@ impl AnyEvent<'_> {
 pub(crate) struct TextData {
     #[serde(default, deserialize_with = "owned")]
     pub(crate) text: Option<String>,
-}
-
-/// `node_*`, `iteration_*`, `loop_*`.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct NodeData {
-    #[serde(default, deserialize_with = "owned")]
-    pub(crate) node_id: Option<String>,
-    #[serde(default, deserialize_with = "owned")]
-    pub(crate) node_type: Option<String>,
-    #[serde(default, deserialize_with = "owned")]
-    pub(crate) title: Option<String>,
-    #[serde(default, deserialize_with = "owned")]
-    pub(crate) status: Option<String>,
-    #[serde(default, deserialize_with = "real")]
-    pub(crate) elapsed_time: Option<f64>,
-    #[serde(default, deserialize_with = "whole")]
-    pub(crate) index: Option<u64>,
-    #[serde(default, deserialize_with = "whole")]
-    pub(crate) retry_index: Option<u64>,
-    #[serde(default, deserialize_with = "loose")]
-    pub(crate) metadata: Option<Lengths>,
-}
-
-/// How many rounds there are to be.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Lengths {
-    #[serde(default, deserialize_with = "loose")]
-    pub(crate) iteration_length: Option<u64>,
-    #[serde(default, deserialize_with = "loose")]
-    pub(crate) loop_length: Option<u64>,
-}
-
-impl NodeData {
-    pub(crate) fn started(self) -> Node {
-        Node {
-            status: None,
-            elapsed: None,
-            ..self.finished()
-        }
-    }
-
-    pub(crate) fn finished(self) -> Node {
-        Node {
-            id: self.node_id.unwrap_or_default(),
-            kind: self.node_type.unwrap_or_default(),
-            title: self.title.unwrap_or_default(),
-            status: self.status,
-            elapsed: self
-                .elapsed_time
-                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-        }
-    }
 }
 
 /// How a workflow run stands: `workflow_finished`, `workflow_paused`, and the body of `GET /workflows/run/{id}`.
@@ -302,42 +224,5 @@ mod tests {
             ("message", None, None, None)
         );
         assert!(event.data.is_none());
-    }
-
-    #[test]
-    fn inputs_and_outputs_of_a_node_are_passed_over_however_deep_they_are() {
-        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let json = format!(
-            r#"{{"event":"node_finished","data":{{"node_id":"n","inputs":{deep},"status":"succeeded"}}}}"#
-        );
-        let later: AnyEvent<'_> = serde_json::from_str(&json).expect("readable");
-        let at_once: Step<'_> = serde_json::from_str(&json).expect("readable");
-        for node in [later.data(), at_once.data.unwrap_or_default()] {
-            let node = node.finished();
-            assert_eq!(
-                (node.id.as_str(), node.status.as_deref()),
-                ("n", Some("succeeded"))
-            );
-        }
-    }
-
-    #[test]
-    fn what_tells_of_a_step_is_seen_at_its_beginning() {
-        for step in [
-            r#"{"event":"node_finished","data":{}}"#,
-            r#" { "event" : "loop_next"}"#,
-            r#"{"event": "iteration_started", "x"#,
-        ] {
-            assert!(is_step(step.as_bytes()), "{step}");
-        }
-        for other in [
-            r#"{"event":"message","answer":"node_"}"#,
-            r#"{"answer":"event","event":"node_started"}"#,
-            r#"{"event":"nod"#,
-            r#"["event","node_started"]"#,
-            "",
-        ] {
-            assert!(!is_step(other.as_bytes()), "{other}");
-        }
     }
 }

@@ -55,8 +55,9 @@ impl Error {
             Self::NotPublished => "The app was never published in Dify. Its author has to publish \
                                    it."
             .to_owned(),
-            Self::WrongMode { .. } => "The app in Dify is of another kind than it was. The \
-                                       operator has to refresh it here."
+            Self::WrongMode { .. } => "The app in Dify is of another kind than it was, or of one \
+                                       that this server does not know. The operator has to \
+                                       refresh it here."
                 .to_owned(),
             Self::InvalidInputs(faults) => {
                 let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -180,7 +181,10 @@ impl Error {
             Self::AppUnavailable { message } => format!("the app cannot run: {message}"),
             Self::NotPublished => "the app was never published; publish it in Dify".to_owned(),
             Self::WrongMode { code } => {
-                format!("Dify says {code}: the app's mode has changed; refresh it")
+                format!(
+                    "Dify says {code}: the app's mode has changed, and a refresh mends that, or it is a mode that this \
+                     version does not know"
+                )
             }
             Self::InvalidInputs(faults) => {
                 format!("{} fault(s) in the inputs; nothing was sent", faults.len())
@@ -191,7 +195,9 @@ impl Error {
                 code,
                 message,
             } => {
-                format!("Dify refuses the request ({status} {code}): {message}")
+                // Its words may repeat an address that the caller gave, with whatever opens it.
+                let told = sentence(message);
+                format!("Dify refuses the request ({status} {code}): {told}")
             }
             Self::ConversationGone { message } => {
                 format!("Dify does not have the conversation: {message}")

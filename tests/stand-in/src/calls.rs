@@ -156,6 +156,7 @@ pub(crate) async fn run(
         conversation_id,
         turn,
         behaviour,
+        hold: app.held(),
     };
     if payload.streaming {
         let (out, events) = stream::channel(state.seen.stream());

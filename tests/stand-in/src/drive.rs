@@ -136,6 +136,13 @@ async fn ping(mode: Mode, out: &mpsc::Sender<Bytes>) {
     }
 }
 
+/// An app's work, which ends when it may.
+async fn work(run: &mut Run) -> Result<Value, Halt> {
+    let outputs = apps::play(run).await?;
+    run.let_go().await?;
+    Ok(outputs)
+}
+
 /// Everything between the leading ping and the terminal events. Flow runs can be looked up from here on.
 async fn play(run: &mut Run) -> Result<Value, Halt> {
     if run.sample.mode().is_flow() {
@@ -145,7 +152,7 @@ async fn play(run: &mut Run) -> Result<Value, Halt> {
             .open_run(&run.run_id, run.sample, &run.user, detail_now);
         run.live = Some(live);
         say_started(run, "initial").await;
-        let mut result = apps::play(run).await;
+        let mut result = work(run).await;
         if let (Ok(outputs), Mode::Workflow, false) =
             (&mut result, run.sample.mode(), run.reviews.is_empty())
         {
@@ -159,7 +166,7 @@ async fn play(run: &mut Run) -> Result<Value, Halt> {
         run.state.close_run(&run.run_id, detail);
         result
     } else {
-        let result = apps::play(run).await;
+        let result = work(run).await;
         run.state.end(&run.task_id);
         result
     }

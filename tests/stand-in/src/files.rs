@@ -152,6 +152,21 @@ pub(crate) fn address(file: &File, id: &str) -> String {
     )
 }
 
+/// A file that Dify knows the address of, and nothing more.
+pub(crate) fn elsewhere(url: &str) -> Value {
+    let name = name_in(url);
+    json!({
+        "dify_model_identity": "__dify__file__", "id": null, "type": kind(name), "transfer_method": "remote_url",
+        "remote_url": url, "reference": null, "filename": name, "extension": format!(".{}", ending(name)),
+        "mime_type": "application/octet-stream", "size": -1, "related_id": null, "url": url,
+    })
+}
+
+fn name_in(url: &str) -> &str {
+    let path = url.split('?').next().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or_default()
+}
+
 /// What Dify makes of a file mapping, in its words where it refuses one.
 pub(crate) fn judge(state: &State, user: &str, mapping: &Value) -> Result<Value, Refusal> {
     let told = mapping["type"].as_str().unwrap_or_default();
@@ -172,17 +187,14 @@ pub(crate) fn judge(state: &State, user: &str, mapping: &Value) -> Result<Value,
         }
         Some("remote_url") => {
             let url = mapping["url"].as_str().unwrap_or_default();
-            let path = url.split('?').next().unwrap_or_default();
-            let name = path.rsplit('/').next().unwrap_or_default();
+            let name = name_in(url);
             let found = kind(name);
             if told != "custom" && found != "custom" && told != found {
                 return Err(Refusal::invalid(mismatch));
             }
-            Ok(json!({
-                "dify_model_identity": "__dify__file__", "id": null, "type": told, "transfer_method": "remote_url",
-                "remote_url": url, "reference": null, "filename": name, "extension": format!(".{}", ending(name)),
-                "mime_type": "application/octet-stream", "size": -1, "related_id": null, "url": url,
-            }))
+            let mut described = elsewhere(url);
+            described["type"] = told.into();
+            Ok(described)
         }
         Some(other) => Err(Refusal::invalid(format!(
             "'{other}' is not a valid FileTransferMethod"

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::answer::{self, Answer, Refusal};
 use crate::apps::{Mode, SampleApp};
 use crate::drive;
+use crate::files;
 use crate::ids;
 use crate::run::{Halt, Run};
 use crate::state::State;
@@ -31,17 +32,28 @@ pub(crate) struct Filled {
 }
 
 const TITLE: &str = "Review";
+/// The file that the form of an app that looks at files asks for besides.
+const PROOF: &str = "proof";
 const CONTENT: &str = "Go on?\n\n{{#$output.note#}}\n{{#$output.level#}}";
 const LEVELS: [&str; 2] = ["low", "high"];
 const ACTIONS: [(&str, &str); 2] = [("approve", "Approve"), ("reject", "Reject")];
 
-fn inputs() -> Value {
-    json!([
+fn inputs(app: SampleApp) -> Value {
+    let mut inputs = json!([
         {"output_variable_name": "note", "type": "paragraph",
          "default": {"type": "constant", "selector": [], "value": "looks fine"}},
         {"output_variable_name": "level", "type": "select",
          "option_source": {"type": "constant", "selector": [], "value": LEVELS}},
-    ])
+    ]);
+    if app == SampleApp::FileClerk
+        && let Some(inputs) = inputs.as_array_mut()
+    {
+        inputs.push(json!({
+            "output_variable_name": PROOF, "type": "file", "allowed_file_types": ["document", "image"],
+            "allowed_file_extensions": [], "allowed_file_upload_methods": ["local_file", "remote_url"],
+        }));
+    }
+    inputs
 }
 
 fn actions() -> Value {
@@ -63,8 +75,8 @@ impl Run {
             answer: Some(answer),
         };
         let told = json!({
-            "form_id": form.id, "node_id": "review1", "node_title": TITLE, "form_content": CONTENT, "inputs": inputs(),
-            "actions": actions(), "display_in_ui": true, "form_token": token, "resolved_default_values": {},
+            "form_id": form.id, "node_id": "review1", "node_title": TITLE, "form_content": CONTENT,
+            "inputs": inputs(self.sample), "actions": actions(), "display_in_ui": true, "form_token": token, "resolved_default_values": {},
             "expiration_time": form.expires,
         });
         self.state.put_form(token, form);
@@ -154,7 +166,7 @@ pub(crate) fn submit(
             let words = format!("This form has expired, form_id={}", form.id);
             return Err(refused(over, "human_input_form_expired", words));
         }
-        let filled = read(body)
+        let filled = read(state, app, body)
             .map_err(|words| refused(StatusCode::BAD_REQUEST, "invalid_form_data", words))?;
         if let Some(answer) = form.answer.take() {
             // A run that is gone needs no answer.
@@ -164,13 +176,15 @@ pub(crate) fn submit(
     })
 }
 
-fn read(body: &Value) -> Result<Filled, String> {
+fn read(state: &State, app: SampleApp, body: &Value) -> Result<Filled, String> {
     let wanted = body["action"].as_str().unwrap_or_default();
     let action = ACTIONS.into_iter().find(|(id, _)| *id == wanted);
     let (action, _) = action.ok_or_else(|| format!("Invalid action: {wanted}"))?;
-    let inputs = body["inputs"].as_object().cloned().unwrap_or_default();
+    let mut inputs = body["inputs"].as_object().cloned().unwrap_or_default();
+    let file = (app == SampleApp::FileClerk).then_some(PROOF);
     let missing: Vec<&str> = ["note", "level"]
         .into_iter()
+        .chain(file)
         .filter(|name| !inputs.contains_key(*name))
         .collect();
     if !missing.is_empty() {
@@ -179,6 +193,10 @@ fn read(body: &Value) -> Result<Filled, String> {
     let level = inputs["level"].as_str().unwrap_or_default();
     if !LEVELS.contains(&level) {
         return Err(format!("Invalid value for select input 'level': {level}"));
+    }
+    if let Some(mapping) = file.and_then(|name| inputs.get_mut(name)) {
+        let user = body["user"].as_str().unwrap_or_default();
+        *mapping = files::judge(state, user, mapping).map_err(|refusal| refusal.message)?;
     }
     Ok(Filled { action, inputs })
 }

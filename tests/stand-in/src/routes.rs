@@ -172,7 +172,7 @@ async fn serve(
     let ok = |value: &Value| Ok(answer::json(StatusCode::OK, value));
     let app = admit(key, app)?;
     match endpoint {
-        Endpoint::Info => ok(&app.sample.info()),
+        Endpoint::Info => ok(&app.info()),
         Endpoint::Parameters if app.behaviour() == Behaviour::NotPublished => {
             Err(Refusal::app_unavailable())
         }

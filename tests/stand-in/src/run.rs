@@ -45,6 +45,8 @@ pub(crate) struct Call {
     pub(crate) conversation_id: String,
     pub(crate) turn: u32,
     pub(crate) behaviour: Behaviour,
+    /// What it waits for at its end.
+    pub(crate) hold: CancellationToken,
 }
 
 /// A run.
@@ -81,6 +83,7 @@ pub(crate) struct Run {
     /// For those who follow the run of a flow.
     pub(crate) live: Option<broadcast::Sender<Bytes>>,
     pub(crate) stop: CancellationToken,
+    hold: CancellationToken,
     next_ping: Instant,
 }
 
@@ -98,6 +101,7 @@ impl Run {
             conversation_id: call.conversation_id,
             turn: call.turn,
             behaviour: call.behaviour,
+            hold: call.hold,
             task_id,
             message_id: ids::uuid(),
             run_id: ids::uuid(),
@@ -135,11 +139,25 @@ impl Run {
         if time.is_zero() {
             return Ok(());
         }
-        let over = Instant::now() + time;
+        self.wait(sleep_until(Instant::now() + time)).await
+    }
+
+    /// Waits until a test lets it end.
+    pub(crate) async fn let_go(&mut self) -> Result<(), Halt> {
+        let hold = self.hold.clone();
+        if hold.is_cancelled() {
+            return Ok(());
+        }
+        self.wait(hold.cancelled_owned()).await
+    }
+
+    /// Waits for something, with pings in flow modes, or for a stop.
+    async fn wait(&mut self, what: impl Future<Output = ()>) -> Result<(), Halt> {
+        let mut what = std::pin::pin!(what);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return Err(Halt::Stopped),
-                () = sleep_until(over) => return Ok(()),
+                () = &mut what => return Ok(()),
                 () = sleep_until(self.next_ping), if self.sample.mode().is_flow() => {
                     self.next_ping += self.state.options.ping_every;
                     self.send(stream::PING).await;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
 
 use crate::apps::SampleApp;
 use crate::behaviour::Behaviour;
@@ -78,6 +79,23 @@ impl StandIn {
     /// When [`Options::apps`] left the app out.
     pub fn add_input(&self, app: SampleApp, variable: &'static str, label: &'static str) {
         self.state.app(app).add_input(variable, label);
+    }
+
+    /// Calls an app's mode something else, as a later Dify may.
+    ///
+    /// # Panics
+    /// When [`Options::apps`] left the app out.
+    pub fn call_mode(&self, app: SampleApp, word: &str) {
+        self.state.app(app).call_mode(word);
+    }
+
+    /// Keeps an app's runs that begin from now on from ending until the guard is dropped: they do all their work, and wait.
+    ///
+    /// # Panics
+    /// When [`Options::apps`] left the app out.
+    #[must_use = "the runs go on when it is dropped"]
+    pub fn hold(&self, app: SampleApp) -> DropGuard {
+        self.state.app(app).hold()
     }
 
     /// Deletes an app's key and makes another, which is the answer. [`StandIn::key`] goes on to name the first one.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::apps::{Mode, SampleApp};
 use crate::behaviour::Behaviour;
@@ -47,6 +47,10 @@ pub(crate) struct App {
     replaced: Mutex<Option<String>>,
     /// Keys beside it.
     others: Mutex<HashSet<String>>,
+    /// The word for its mode that stands in the place of its own.
+    mode: Mutex<Option<String>>,
+    /// Until when runs that begin now go on.
+    hold: Mutex<CancellationToken>,
 }
 
 /// A run that is going on.
@@ -253,6 +257,8 @@ impl App {
             behaviour: Mutex::default(),
             replaced: Mutex::default(),
             others: Mutex::default(),
+            mode: Mutex::default(),
+            hold: Mutex::new(let_go()),
         }
     }
 
@@ -278,6 +284,32 @@ impl App {
         key
     }
 
+    /// Calls its mode something else.
+    pub(crate) fn call_mode(&self, word: &str) {
+        *locked(&self.mode) = Some(word.to_owned());
+    }
+
+    /// `GET /info`.
+    pub(crate) fn info(&self) -> Value {
+        let mut info = self.sample.info();
+        if let Some(word) = &*locked(&self.mode) {
+            info["mode"] = word.as_str().into();
+        }
+        info
+    }
+
+    /// Keeps runs that begin from now on from ending until the guard is dropped.
+    pub(crate) fn hold(&self) -> DropGuard {
+        let hold = CancellationToken::new();
+        *locked(&self.hold) = hold.clone();
+        hold.drop_guard()
+    }
+
+    /// What a run that begins now waits for at its end.
+    pub(crate) fn held(&self) -> CancellationToken {
+        locked(&self.hold).clone()
+    }
+
     fn opens_with(&self, key: &str) -> bool {
         locked(&self.replaced).as_ref().unwrap_or(&self.key) == key
             || locked(&self.others).contains(key)
@@ -290,6 +322,12 @@ impl App {
     pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
         *locked(&self.behaviour) = behaviour;
     }
+}
+
+fn let_go() -> CancellationToken {
+    let token = CancellationToken::new();
+    token.cancel();
+    token
 }
 
 /// A map that forgets its oldest entries.

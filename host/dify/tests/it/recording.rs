@@ -13,8 +13,11 @@ pub(crate) struct Recording {
     pub(crate) path: String,
     /// What was sent, where it was JSON.
     pub(crate) request: Value,
+    /// What was sent, whatever it was.
+    pub(crate) sent: Vec<u8>,
     head: String,
-    body: Vec<u8>,
+    /// What came back, without its framing.
+    pub(crate) body: Vec<u8>,
     /// Did the server leave the connection open at the end of the recording?
     held: bool,
 }
@@ -54,10 +57,19 @@ impl Recording {
         Self {
             path: request_head.split(' ').nth(1).unwrap().to_owned(),
             request: serde_json::from_str(request_body.trim()).unwrap_or(Value::Null),
+            sent: request_body.as_bytes().to_vec(),
             head: head.to_owned(),
             body: body.as_bytes().to_vec(),
             held,
         }
+    }
+
+    /// The media type of the answer.
+    pub(crate) fn kind(&self) -> &str {
+        let mut lines = self.head.lines();
+        lines
+            .find_map(|it| it.strip_prefix("Content-Type: "))
+            .unwrap()
     }
 
     pub(crate) fn is_stream(&self) -> bool {

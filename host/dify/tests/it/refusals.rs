@@ -52,7 +52,6 @@ const REFUSALS: &[(&str, u16, &str, bool, &str)] = &[
     ("err-file-bad-transfer", 400, "invalid_param", false, "'magic' is not a valid FileTransferMethod"),
     ("err-file-not-object", 400, "invalid_param", false, "doc in input form must be a file"),
     ("err-file-other-user", 400, "invalid_param", false, "Invalid upload file"),
-    ("err-file-too-large", 413, "too_large", false, "too large"),
     ("err-file-unknown-id", 400, "invalid_param", false, "Invalid upload file"),
     ("err-file-unreachable-url", 400, "invalid_param", false, "Reached maximum retries (3) for URL (address)."),
     ("err-file-wrong-type", 400, "invalid_param", false, "Detected file type does not match"),
@@ -63,6 +62,8 @@ const REFUSALS: &[(&str, u16, &str, bool, &str)] = &[
     ("err-llm-chat-missing-stream", 400, "invalid_param", false, "topic is required"),
     ("err-llm-chat-model-fails", 400, "completion_request_error", true, "the model said no"),
     ("err-llm-chat-unknown-conversation", 404, "conversation_gone", false, "leaving it out"),
+    // As a stream this chatflow ends in `workflow_finished`; a refusal like this one is met where it fails early.
+    ("err-llm-chatflow-model-fails", 400, "invalid_param", false, "the model said no"),
     ("err-llm-completion-missing", 400, "invalid_param", false, "topic is required"),
     ("err-method", 405, "method_not_allowed", false, "not allowed"),
     ("err-missing-required", 400, "invalid_param", false, "title_text is required"),

@@ -16,7 +16,10 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) head: String,
+    /// The body, where it was JSON.
     pub(crate) body: Value,
+    /// The body, whatever it was.
+    pub(crate) sent: Vec<u8>,
 }
 
 /// What to answer.
@@ -185,12 +188,13 @@ async fn request(stream: &mut TcpStream) -> std::io::Result<Option<Asked>> {
             if bytes.len() >= at + 4 + length.unwrap_or(0) {
                 let mut words = head.split(' ').map(str::to_owned);
                 let (method, path) = (words.next().unwrap(), words.next().unwrap());
-                let body = serde_json::from_slice(&bytes[at + 4..]).unwrap_or(Value::Null);
+                let sent = bytes.split_off(at + 4);
                 return Ok(Some(Asked {
                     method,
                     path,
                     head,
-                    body,
+                    body: serde_json::from_slice(&sent).unwrap_or(Value::Null),
+                    sent,
                 }));
             }
         }

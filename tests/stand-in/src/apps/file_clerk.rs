@@ -43,8 +43,13 @@ pub(super) async fn play(run: &mut Run) -> Result<Value, Halt> {
 
     let make = run.input("make", "");
     let mut made = Vec::new();
-    for word in make.split_whitespace() {
+    let mut words = make.split_whitespace();
+    while let Some(word) = words.next() {
         let file = match word {
+            "away" => {
+                made.push(files::elsewhere(words.next().unwrap_or_default()));
+                continue;
+            }
             "png" => File::made("chart.png", "image/png", PIXEL),
             "pdf" => File::made("report.pdf", "application/pdf", vec![b'%'; 40_000]),
             "txt" => File::made("note.txt", "text/plain", "a short note"),

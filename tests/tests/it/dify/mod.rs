@@ -1,14 +1,18 @@
 //! Dify fails, and the caller reads what happened and whose turn it is.
 //!
+//! * `arguments`: what never reaches Dify.
 //! * `crowd`: more callers than Dify takes.
 //! * `drift`: an app changes in Dify, vanishes, or gets another key.
-//! * `failures`: the app fails, pauses or is not ready; Dify is down; arguments that never reach it.
+//! * `failures`: the app fails, pauses or is not ready; Dify is down.
 //! * `faults`: the twenty faults of the wire, in one table.
+//! * `modes`: apps of modes that came late.
 
+mod arguments;
 mod crowd;
 mod drift;
 mod failures;
 mod faults;
+mod modes;
 
 use std::time::{Duration, Instant};
 

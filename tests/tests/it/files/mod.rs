@@ -64,12 +64,12 @@ async fn read(url: &str, uri: &str) -> Value {
         .expect("answered")
 }
 
-fn data(bytes: &[u8], name: &str) -> Value {
+pub(crate) fn data(bytes: &[u8], name: &str) -> Value {
     json!({"data": BASE64.encode(bytes), "name": name})
 }
 
 /// A small web server on loopback: `/note.txt` is a text, `/away` leads to itself by another name of the same machine.
-async fn web() -> u16 {
+pub(crate) async fn web() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
@@ -104,7 +104,7 @@ fn by_airlock(server: &mut airlock::server::ServerConfig) {
     server.files.fetch = FetchedBy::Airlock;
 }
 
-fn to_localhost(server: &mut airlock::server::ServerConfig) {
+pub(crate) fn to_localhost(server: &mut airlock::server::ServerConfig) {
     by_airlock(server);
     server.files.fetch_allow = vec!["localhost".parse().expect("a place")];
 }

@@ -159,3 +159,31 @@ async fn what_is_kept_lies_sealed_in_the_home_and_is_gone_with_the_server() {
     let url = address(world.ask(show).await.expect("shown")).expect("an address");
     assert!(read(&url, &uri).await["error"].is_object());
 }
+
+#[tokio::test]
+async fn a_file_that_lies_elsewhere_is_fetched_from_there_where_this_server_may_go() {
+    let port = web().await;
+    let make = async |url: &str, name: &str| {
+        let make = format!("away http://localhost:{port}/{name}");
+        let answer = result(url, TOOL, json!({"make": make})).await;
+        let whole = answer.to_string();
+        assert_eq!(answer["isError"], false, "{answer}");
+        assert!(!whole.contains("localhost"), "no address: {whole}");
+        answer
+    };
+    let open = started(to_localhost).await;
+    let url = open.publish(SampleApp::FileClerk).await.expect("published");
+    let answer = make(&url, "note.txt").await;
+    assert_eq!(answer["content"][1]["resource"]["text"], "a note");
+    let made = &answer["structuredContent"]["made"][0];
+    assert_eq!(made["filename"], "note.txt", "{answer}");
+    let answer = make(&url, "none.txt").await;
+    let words = "The file none.txt is not here: its address answers with status 404";
+    assert!(text(&answer).contains(words), "{answer}");
+
+    let closed = world().await;
+    let url = closed.publish(SampleApp::FileClerk).await;
+    let answer = make(&url.expect("published"), "note.txt").await;
+    let words = "The file note.txt is not here: its address leads to a private network";
+    assert!(text(&answer).contains(words), "{answer}");
+}

@@ -1,6 +1,7 @@
 //! Apps that ask a person on the way: the question to the client's user, the answer to Dify, and the run's way on.
 
 mod ends;
+mod files;
 
 use std::time::Duration;
 

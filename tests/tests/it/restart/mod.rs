@@ -1,5 +1,7 @@
 //! The server is killed, or stopped, while something of a client's is under way, and started again in the same home.
 
+mod answered;
+
 use std::time::Duration;
 
 use airlock_stand_in::{Behaviour, Options, SampleApp, Seen};
@@ -279,16 +281,18 @@ async fn a_dify_without_a_door_for_events_is_asked_until_the_run_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_of_two_runs_is_given_back_both() {
     let guest = Some("airlock-guest-brief");
-    let mut served = Served::new(SampleApp::SupportDesk, guest, Options::instant()).await;
+    let app = SampleApp::SupportDesk;
+    let mut served = Served::new(app, guest, Options::instant()).await;
+    served.desk.dify.set(app, Behaviour::Normal);
+    let first = served.desk.dify.hold(app);
     let arguments = json!({"left": "bees", "right": "wasps", "points": 1});
     let task = served.begin("compare", arguments).await;
+    let second = served.desk.dify.hold(app);
+    drop(first);
     served.noted(2).await;
-    assert_eq!(
-        served.desk.dify.seen().running,
-        1,
-        "the second is under way"
-    );
+    assert_eq!(served.desk.dify.seen().running, 1, "the second");
     let served = served.killed().await;
+    drop(second);
     let text = served.text(&task).await;
     assert!(text.contains("bees") && text.contains("wasps"), "{text}");
     let seen = served.desk.dify.seen();
