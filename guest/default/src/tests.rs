@@ -7,6 +7,7 @@ use airlock_guest::{
 
 use crate::AnyApp;
 
+mod conversation;
 mod pause;
 
 pub(super) fn app(name: &str, mode: Mode, form: Value) -> App {

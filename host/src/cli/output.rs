@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::ops::{AppView, Reply};
+use crate::ops::{AppView, Learnt, Reply};
 
 /// Prints a reply.
 ///
@@ -38,6 +38,7 @@ pub fn text(reply: &Reply) -> String {
                 app.slug
             )
         }
+        Reply::Learnt { app, learnt } => self::learnt(app, learnt),
         Reply::App { app } => one(app),
         Reply::Apps { apps } if apps.is_empty() => {
             "no app is registered; add one with: printf %s \"$KEY\" | airlock app add -\n".into()
@@ -71,6 +72,20 @@ pub fn text(reply: &Reply) -> String {
     }
 }
 
+fn learnt(app: &AppView, learnt: &Learnt) -> String {
+    let schema = serde_json::to_string_pretty(&learnt.schema).expect("a JSON object is JSON");
+    let Learnt { tool, runs, .. } = learnt;
+    if learnt.published {
+        return format!(
+            "{schema}\n\nthis is what {tool} promises now, learnt from {runs} runs; a result that does not fit takes it back\n"
+        );
+    }
+    format!(
+        "{schema}\n\nthis held for the last {runs} runs of {tool}; promise it to clients with: airlock app learn {} --publish\n",
+        app.slug
+    )
+}
+
 fn one(app: &AppView) -> String {
     let mut out = String::new();
     let state = if app.enabled { "on" } else { "off" };
@@ -83,6 +98,9 @@ fn one(app: &AppView) -> String {
     );
     if let Some(trouble) = &app.trouble {
         line(&mut out, format_args!("\n  trouble: {trouble}"));
+    }
+    for (name, value) in &app.settings {
+        line(&mut out, format_args!("\n  set {name}={value}"));
     }
     for tool in &app.tools {
         line(&mut out, format_args!("\n  tool {}", tool.name));
@@ -105,6 +123,22 @@ fn one(app: &AppView) -> String {
                     ),
                 ),
             }
+        }
+        if let Some(schema) = &tool.output_schema {
+            let outputs = schema["properties"].as_object();
+            let names: Vec<&str> = outputs
+                .into_iter()
+                .flat_map(|outputs| outputs.keys().map(String::as_str))
+                .collect();
+            let learnt = if tool.output_learnt {
+                ", as learnt from runs"
+            } else {
+                ""
+            };
+            line(
+                &mut out,
+                format_args!("    promises outputs: {}{learnt}", names.join(", ")),
+            );
         }
     }
     for note in &app.notes {

@@ -1,10 +1,10 @@
 //! The operator's words for a tool: checked against what the guest offers, then kept.
 
-use airlock_registry::{AppRecord, Overlay};
+use airlock_registry::{AppRecord, OutputOverlay, Overlay};
 use serde_json::Value;
 
 use super::error::OpError;
-use super::wire::Words;
+use super::wire::{Change, Words};
 use crate::publish::{Manifest, Published, Tool};
 
 /// The overlay of `app` with `words` added. It is published on trial, so that nothing is stored that cannot be.
@@ -20,6 +20,16 @@ pub fn overlay(app: &AppRecord, words: Words) -> Result<Overlay, OpError> {
     words.name.apply(&mut entry.name);
     words.title.apply(&mut entry.title);
     words.description.apply(&mut entry.description);
+    match words.output_schema {
+        Change::Keep => {}
+        Change::Clear => entry.output = None,
+        Change::Set(schema) => {
+            entry.output = Some(OutputOverlay {
+                schema,
+                ..OutputOverlay::default()
+            });
+        }
+    }
     for (name, words) in words.inputs {
         // Words for an input that is gone may still be taken back.
         if !inputs(tool).any(|input| input == name) && !entry.properties.contains_key(&name) {

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use crate::guests::GuestError;
 use crate::publish::published::OverlayFault;
+use crate::settings::SettingFault;
 
 /// An operation that was not done. The text says what happened and what to do next, for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,25 @@ pub enum OpError {
         /// What there is.
         known: String,
     },
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
+    /// No workflow, or one whose results its guest shapes.
+    #[error("only the outputs of a workflow that the built-in guest serves can be learnt: {0}")]
+    NotLearnt(&'static str),
+    /// Too few runs.
+    #[error(
+        "Dify keeps {found} runs of this app that went well, of its last 100, and {wanted} are needed: run it a few times first"
+    )]
+    TooFewRuns {
+        /// How many there are.
+        found: usize,
+        /// How many there must be.
+        wanted: usize,
+    },
+    /// Runs without anything in common.
+    #[error("the last {0} runs have no output in common that was always of one type, so there is nothing to promise")]
+    NothingInCommon(usize),
     /// What the registry holds is in another shape.
     #[error("what is stored of this app cannot be read ({0}); remove it and add it again")]
     Stored(String),
@@ -99,7 +119,11 @@ impl OpError {
             | Self::List(_)
             | Self::NoTool { .. }
             | Self::WhichTool(_)
-            | Self::NoInput { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::NoInput { .. }
+            | Self::Setting(_)
+            | Self::NotLearnt(_)
+            | Self::TooFewRuns { .. }
+            | Self::NothingInCommon(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Stored(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

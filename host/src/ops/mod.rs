@@ -8,6 +8,7 @@
 pub mod describe;
 pub mod drift;
 pub mod error;
+pub mod learn;
 pub mod operations;
 pub mod view;
 pub mod wire;
@@ -16,4 +17,4 @@ pub use error::OpError;
 pub use operations::Operations;
 pub(crate) use operations::describe_again;
 pub use view::{AppView, InputView, ToolView};
-pub use wire::{Change, InputWords, Operation, Reply, Words};
+pub use wire::{Change, InputWords, Learnt, Operation, Reply, Words};

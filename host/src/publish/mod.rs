@@ -6,11 +6,14 @@
 pub mod catalogue;
 pub mod files;
 pub mod lint;
+pub mod learn;
 pub mod manifest;
+pub mod promise;
 pub mod published;
 pub mod schema;
 
 pub use catalogue::{Catalogue, CatalogueFault};
 pub use files::{FileInput, Many};
 pub use manifest::{Manifest, ManifestFault, Tool};
+pub use promise::Promise;
 pub use published::{Published, PublishedTool};

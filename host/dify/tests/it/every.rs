@@ -35,6 +35,7 @@ const IN_ONE_PIECE: &[&str] = &[
 const STORIES: &[&str] = &[
     include_str!("files.rs"),
     include_str!("follow.rs"),
+    include_str!("history.rs"),
     include_str!("human_input.rs"),
 ];
 
@@ -47,10 +48,10 @@ const UNMET: &[(&str, &[&str])] = &[
         "agent_llm-meta", "cf_echo-meta", "cf_echo-site", "chat_llm-meta", "compl_llm-meta", "unpublished-meta",
         "unpublished-site", "wf_types-meta", "wf_types-site",
     ]),
-    ("what Dify keeps of conversations and runs is not asked for", &[
+    ("what Dify keeps of conversations is not asked for", &[
         "cf-convvar-list", "cf-human-messages", "chat-conversation-delete", "chat-conversations", "chat-feedback",
         "chat-messages-list", "chat-variables", "err-feat-suggested-no-user", "err-feat-suggested-other-user",
-        "feat-messages-list", "feat-messages-list-image", "feat-suggested", "suggested", "wf-logs",
+        "feat-messages-list", "feat-messages-list-image", "feat-suggested", "suggested",
     ]),
     ("uploads are tested against a stand-in that answers as these do", &[
         "err-file-no-name", "err-file-none", "file-exe", "file-no-user", "file-upload", "file-upload-image",
