@@ -48,7 +48,7 @@ impl App {
             let _slot = self.brief_slot().await?;
             match self.run_state(&id).await {
                 Ok(state) => outputs.extend(state.outputs),
-                Err(error) if error.status() == 404 => {}
+                Err(Error::RunGone { .. }) => {}
                 Err(error) => return Err(error),
             }
         }

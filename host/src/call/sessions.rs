@@ -5,12 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airlock_mcp::SessionKey;
 use airlock_sandbox::{Failure, wit};
 use serde_json::{Map, Value};
-use tokio::time::Instant;
 
 use super::service::Inner;
 
@@ -30,22 +29,28 @@ struct Remembered {
     used: Instant,
 }
 
+impl Remembered {
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.used) > KEPT
+    }
+}
+
 impl SessionConversations {
-    fn of(&self, session: SessionKey) -> Option<Box<str>> {
+    fn of(&self, session: SessionKey, now: Instant) -> Option<Box<str>> {
         let mut all = self.lock();
         let known = all.get_mut(&session)?;
-        if known.used.elapsed() > KEPT {
+        if known.is_old(now) {
             all.remove(&session);
             return None;
         }
-        known.used = Instant::now();
+        known.used = now;
         Some(known.handle.clone())
     }
 
-    fn remember(&self, session: SessionKey, handle: &str) {
+    fn remember(&self, session: SessionKey, handle: &str, now: Instant) {
         let mut all = self.lock();
         if all.len() >= MOST && !all.contains_key(&session) {
-            all.retain(|_, known| known.used.elapsed() <= KEPT);
+            all.retain(|_, known| !known.is_old(now));
             let oldest = all.iter().min_by_key(|(_, known)| known.used);
             if let Some(oldest) = oldest.map(|(session, _)| *session).filter(|_| all.len() >= MOST) {
                 all.remove(&oldest);
@@ -53,7 +58,7 @@ impl SessionConversations {
         }
         let known = Remembered {
             handle: handle.into(),
-            used: Instant::now(),
+            used: now,
         };
         all.insert(session, known);
     }
@@ -77,7 +82,7 @@ impl Inner {
         };
         let mut extra: Map<String, Value> = serde_json::from_str(&names).unwrap_or_default();
         let mut about = Map::new();
-        if let Some(handle) = self.shared.conversations.of(session) {
+        if let Some(handle) = self.shared.conversations.of(session, Instant::now()) {
             about.insert("conversation".into(), Value::String(handle.into()));
         }
         extra.insert("session".into(), about.into());
@@ -102,7 +107,7 @@ impl Inner {
                     identities.open_conversation(&self.record, handle).is_some()
                 };
                 if let Some(handle) = handle.filter(opens) {
-                    conversations.remember(session, handle);
+                    conversations.remember(session, handle, Instant::now());
                 }
             }
             // The caller reads that it is gone, and need not know by which name.
@@ -124,31 +129,34 @@ mod tests {
         serde_json::from_value(key.into()).expect("the bytes of a key")
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_session_is_remembered_for_a_day_after_its_last_call() {
+    #[test]
+    fn a_session_is_remembered_for_a_day_after_its_last_call() {
         let conversations = SessionConversations::default();
-        conversations.remember(session(1), "h1");
+        let mut now = Instant::now();
+        conversations.remember(session(1), "h1", now);
         for _ in 0..3 {
-            tokio::time::advance(KEPT).await;
-            assert_eq!(conversations.of(session(1)).as_deref(), Some("h1"));
+            now += KEPT;
+            assert_eq!(conversations.of(session(1), now).as_deref(), Some("h1"));
         }
-        assert_eq!(conversations.of(session(2)), None);
-        tokio::time::advance(KEPT + Duration::from_secs(1)).await;
-        assert_eq!(conversations.of(session(1)), None);
+        assert_eq!(conversations.of(session(2), now), None);
+        now += KEPT + Duration::from_secs(1);
+        assert_eq!(conversations.of(session(1), now), None);
         assert!(conversations.lock().is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_number_of_sessions_is_bounded_and_the_most_silent_goes_first() {
+    #[test]
+    fn the_number_of_sessions_is_bounded_and_the_most_silent_goes_first() {
         let conversations = SessionConversations::default();
+        let mut now = Instant::now();
         for number in 0..MOST as u64 {
-            conversations.remember(session(number), "h");
-            tokio::time::advance(Duration::from_secs(1)).await;
+            conversations.remember(session(number), "h", now);
+            now += Duration::from_secs(1);
         }
-        conversations.of(session(0)).expect("it speaks again");
-        conversations.remember(session(MOST as u64), "h");
+        let again = conversations.of(session(0), now);
+        assert!(again.is_some(), "it speaks again");
+        conversations.remember(session(MOST as u64), "h", now);
         assert_eq!(conversations.lock().len(), MOST);
-        assert!(conversations.of(session(0)).is_some());
-        assert!(conversations.of(session(1)).is_none());
+        assert!(conversations.of(session(0), now).is_some());
+        assert!(conversations.of(session(1), now).is_none());
     }
 }

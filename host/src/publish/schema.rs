@@ -35,7 +35,7 @@ pub fn of_object(schema: &Map<String, Value>) -> Result<Validator, String> {
 /// What is wrong with `value`; `None` when nothing is.
 #[must_use]
 pub fn findings(validator: &Validator, value: &Value) -> Option<String> {
-    listed(validator, value, ToString::to_string)
+    listed(validator, value, |error| error.to_string())
 }
 
 /// The same without quoting the value: for whoever must not read it.
