@@ -40,7 +40,10 @@ impl App {
         let listed = log.data.into_iter().filter_map(|entry| entry.workflow_run);
         let went_well = listed.filter(|run| {
             // One that took an error branch is answered like any other.
-            matches!(run.status.as_deref(), Some("succeeded" | "partial-succeeded"))
+            matches!(
+                run.status.as_deref(),
+                Some("succeeded" | "partial-succeeded")
+            )
         });
         let ids = went_well.filter_map(|run| run.id.filter(|id| is_id(id)));
         let mut outputs = Vec::new();

@@ -254,7 +254,11 @@ mod tests {
     fn stream(version: Version) -> (Progress, Notifications) {
         let raw: &RawValue = serde_json::from_str("\"t\"").expect("JSON");
         let token = Id::parse(raw).expect("an id");
-        channel(Some(Wanted { token, text: true }), version, &Config::default())
+        channel(
+            Some(Wanted { token, text: true }),
+            version,
+            &Config::default(),
+        )
     }
 
     fn params(notification: &Bytes) -> serde_json::Value {

@@ -287,7 +287,11 @@ mod tests {
         there_and_back(Operation::Describe { app: app(), words });
         there_and_back(Operation::Set {
             app: app(),
-            settings: [("a".to_owned(), Some("b".to_owned())), ("c".to_owned(), None)].into(),
+            settings: [
+                ("a".to_owned(), Some("b".to_owned())),
+                ("c".to_owned(), None),
+            ]
+            .into(),
         });
         for publish in [false, true] {
             there_and_back(Operation::Learn {

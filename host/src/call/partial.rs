@@ -84,8 +84,14 @@ mod tests {
     fn what_was_replaced_is_not_shown_again() {
         let mut partial = partial();
         partial.push("a secret");
-        assert_eq!(partial.replace("I cannot say that.").as_deref(), Some("I cannot say that."));
-        assert_eq!(partial.push(" Sorry.").as_deref(), Some("I cannot say that. Sorry."));
+        assert_eq!(
+            partial.replace("I cannot say that.").as_deref(),
+            Some("I cannot say that.")
+        );
+        assert_eq!(
+            partial.push(" Sorry.").as_deref(),
+            Some("I cannot say that. Sorry.")
+        );
     }
 
     #[test]
@@ -96,7 +102,10 @@ mod tests {
         for piece in text.as_bytes().chunks(5) {
             let piece = std::str::from_utf8(piece).expect("ASCII");
             if let Some(shown) = partial.push(piece) {
-                assert!(!shown.contains("/files/") && !shown.contains("sign="), "{shown}");
+                assert!(
+                    !shown.contains("/files/") && !shown.contains("sign="),
+                    "{shown}"
+                );
                 seen = shown;
             }
         }

@@ -45,10 +45,14 @@ impl Inner {
             .withdraw_output(&self.record.id, &tool.guest_name, &promise.schema)
             .await;
         match withdrawn {
-            Ok(_) => tracing::warn!(%app, tool = tool.guest_name, "the output schema that was learnt is withdrawn"),
+            Ok(_) => {
+                tracing::warn!(%app, tool = tool.guest_name, "the output schema that was learnt is withdrawn")
+            }
             // Another call was quicker, or the operator.
             Err(Error::Changed | Error::UnknownApp) => {}
-            Err(error) => tracing::error!(%app, %error, "an output schema that does not hold could not be withdrawn"),
+            Err(error) => {
+                tracing::error!(%app, %error, "an output schema that does not hold could not be withdrawn")
+            }
         }
     }
 }

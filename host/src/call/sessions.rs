@@ -52,7 +52,10 @@ impl SessionConversations {
         if all.len() >= MOST && !all.contains_key(&session) {
             all.retain(|_, known| !known.is_old(now));
             let oldest = all.iter().min_by_key(|(_, known)| known.used);
-            if let Some(oldest) = oldest.map(|(session, _)| *session).filter(|_| all.len() >= MOST) {
+            if let Some(oldest) = oldest
+                .map(|(session, _)| *session)
+                .filter(|_| all.len() >= MOST)
+            {
                 all.remove(&oldest);
             }
         }

@@ -47,12 +47,10 @@ pub enum AppCommand {
     Describe(DescribeArgs),
     /// Set how an app is served: one conversation for each session, the answer's text in progress messages, and what its
     /// guest reads.
-    #[command(
-        after_help = "Settings (an empty value takes one off):\n  \
+    #[command(after_help = "Settings (an empty value takes one off):\n  \
             conversation=per-session  a session of a client goes on with its conversation by itself\n  \
             partial_text=always       progress messages show the answer's text as it grows; `never` not even on request\n\n\
-            Example:\n  airlock app set travel-chat conversation=per-session partial_text="
-    )]
+            Example:\n  airlock app set travel-chat conversation=per-session partial_text=")]
     Set(SetArgs),
     /// Learn from the runs that Dify keeps of a workflow which outputs its results always have. Nothing is changed without
     /// --publish.
@@ -248,8 +246,8 @@ fn schema(file: String) -> anyhow::Result<Change<Map<String, Value>>> {
     if file.is_empty() {
         return Ok(Change::Clear);
     }
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read the schema {file}"))?;
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read the schema {file}"))?;
     let schema =
         serde_json::from_str(&text).with_context(|| format!("{file} holds no JSON object"))?;
     Ok(Change::Set(schema))

@@ -82,7 +82,9 @@ pub enum OpError {
         wanted: usize,
     },
     /// Runs without anything in common.
-    #[error("the last {0} runs have no output in common that was always of one type, so there is nothing to promise")]
+    #[error(
+        "the last {0} runs have no output in common that was always of one type, so there is nothing to promise"
+    )]
     NothingInCommon(usize),
     /// What the registry holds is in another shape.
     #[error("what is stored of this app cannot be read ({0}); remove it and add it again")]

@@ -50,7 +50,11 @@ fn of_values(values: &[&Value], depth: usize) -> Option<Value> {
             of_objects(&objects, if files { 0 } else { depth })
         }
         "array" => {
-            let items: Vec<&Value> = known.iter().filter_map(|it| it.as_array()).flatten().collect();
+            let items: Vec<&Value> = known
+                .iter()
+                .filter_map(|it| it.as_array())
+                .flatten()
+                .collect();
             let mut schema = json!({"type": "array"});
             if let Some(items) = of_values(&items, depth.saturating_sub(1)) {
                 schema["items"] = items;
@@ -92,7 +96,10 @@ mod tests {
         let validator = crate::publish::schema::of_object(&learnt).expect("a usable schema");
         for output in &outputs {
             let output = Value::Object(output.clone());
-            assert!(validator.is_valid(&output), "{output} is one it was learnt from");
+            assert!(
+                validator.is_valid(&output),
+                "{output} is one it was learnt from"
+            );
         }
         Some(learnt.into())
     }
@@ -123,7 +130,10 @@ mod tests {
         let learnt = learnt(outputs).expect("something held");
         let properties = &learnt["properties"];
         assert_eq!(properties["title"], json!({"type": ["string", "null"]}));
-        assert_eq!(properties["tags"], json!({"type": "array", "items": {"type": "string"}}));
+        assert_eq!(
+            properties["tags"],
+            json!({"type": "array", "items": {"type": "string"}})
+        );
         assert_eq!(
             properties["rows"]["items"],
             json!({"type": "object", "required": ["id"], "properties": {"id": {"type": "number"}}})

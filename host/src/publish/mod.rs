@@ -5,8 +5,8 @@
 
 pub mod catalogue;
 pub mod files;
-pub mod lint;
 pub mod learn;
+pub mod lint;
 pub mod manifest;
 pub mod promise;
 pub mod published;

@@ -104,7 +104,10 @@ mod tests {
         let schema = schema(json!({"type": "object", "properties": {"count": {"type": "number"}}}));
         let validator = of_object(&schema).expect("a good schema");
         let words = masked(&validator, &json!({"count": "a secret"})).expect("a fault");
-        assert!(words.contains("count: ") && !words.contains("secret"), "{words}");
+        assert!(
+            words.contains("count: ") && !words.contains("secret"),
+            "{words}"
+        );
     }
 
     #[test]

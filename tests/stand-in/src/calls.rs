@@ -191,7 +191,9 @@ pub(crate) fn log(state: &State, app: &App, query: &str) -> Result<Value, Refusa
     let number = |name: &str, default: usize| {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         let found = pairs.find(|(known, _)| *known == name);
-        found.and_then(|(_, value)| value.parse().ok()).unwrap_or(default)
+        found
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(default)
     };
     let (page, limit) = (number("page", 1), number("limit", 20));
     if !(1..=100).contains(&limit) {

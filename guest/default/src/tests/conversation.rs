@@ -26,7 +26,11 @@ fn a_session_goes_on_with_its_conversation_where_the_caller_names_none() {
         let host = Host::new().session(Some("h1")).answers(answer());
         let result = called(&host, silent);
         assert_eq!(asked(&host).as_deref(), Some("h1"));
-        assert_eq!(texts(&result), ["Hello."], "there is nothing to do to go on");
+        assert_eq!(
+            texts(&result),
+            ["Hello."],
+            "there is nothing to do to go on"
+        );
         assert_eq!(
             Value::from(result.meta),
             json!({ "airlock/sessionConversation": "continued", "airlock/conversation": "h2" })
@@ -98,7 +102,11 @@ fn sources_are_named_once_and_their_ids_stay_in_dify() {
         json!({ "position": position, "dataset_id": "d-1", "dataset_name": "Travel", "document_id": "x-1",
             "document_name": document, "segment_id": "s-1", "score": 0.5, "content": "Lisbon has hills.", "title": null })
     };
-    let resources = json!([found(1, "guide.pdf"), found(2, "guide.pdf"), found(3, "map.pdf")]);
+    let resources = json!([
+        found(1, "guide.pdf"),
+        found(2, "guide.pdf"),
+        found(3, "map.pdf")
+    ]);
     answer
         .extra
         .insert("retriever_resources".to_owned(), resources);

@@ -40,7 +40,10 @@ async fn runs_that_failed_or_are_forgotten_are_passed_over() {
             "404 NOT FOUND",
             r#"{"code": "not_found", "message": "Workflow run not found.", "status": 404}"#,
         ),
-        "/v1/workflows/run/e" => json("200 OK", r#"{"id": "e", "status": "partial-succeeded", "outputs": {"x": 1}}"#),
+        "/v1/workflows/run/e" => json(
+            "200 OK",
+            r#"{"id": "e", "status": "partial-succeeded", "outputs": {"x": 1}}"#,
+        ),
         path if path.starts_with("/v1/workflows/logs") => json("200 OK", &log.to_string()),
         other => panic!("{other} was asked"),
     })

@@ -45,7 +45,10 @@ impl Registry {
         self.change(move |now, _| {
             let row = now.row(&id)?;
             let mut overlay = row.record.overlay.clone();
-            let output = overlay.tools.get_mut(&tool).and_then(|it| it.output.as_mut());
+            let output = overlay
+                .tools
+                .get_mut(&tool)
+                .and_then(|it| it.output.as_mut());
             let output = output
                 .filter(|output| output.learnt && !output.withdrawn && output.schema == learnt)
                 .ok_or(Error::Changed)?;

@@ -124,7 +124,8 @@ fn promised(schema: Value, withdrawn: bool) -> Result<Published, OverlayFault> {
 
 #[test]
 fn the_operators_output_schema_stands_in_the_place_of_the_guests() {
-    let schema = json!({"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]});
+    let schema =
+        json!({"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]});
     let published = promised(schema.clone(), false).expect("a good schema");
     let tool = &published.tools[0];
     assert_eq!(tool.json["outputSchema"], schema);

@@ -67,7 +67,10 @@ async fn a_session_goes_on_with_its_own_conversation_and_may_leave_it() {
     let second = asked(&url, Some(&one), json!("")).await;
     is_turn(&second, 2);
     assert_eq!(stands(&second), "continued");
-    assert!(!text(&second).contains("set to `"), "nothing is left to do: {second}");
+    assert!(
+        !text(&second).contains("set to `"),
+        "nothing is left to do: {second}"
+    );
     let third = asked(&url, Some(&other), json!("")).await;
     is_turn(&third, 1);
 
@@ -83,7 +86,8 @@ async fn a_session_goes_on_with_its_own_conversation_and_may_leave_it() {
     let alone = asked(&url, None, json!("")).await;
     is_turn(&alone, 1);
     assert!(stands(&alone).is_null() && text(&alone).contains("set to `"));
-    let arguments = json!({"query": "And then?", "topic": "Lisbon", "conversation": handle(&alone)});
+    let arguments =
+        json!({"query": "And then?", "topic": "Lisbon", "conversation": handle(&alone)});
     let newer = result(modern(&url, TOOL, arguments, json!({}))).await;
     is_turn(&newer, 2);
     assert!(stands(&newer).is_null());
@@ -99,7 +103,9 @@ async fn an_ended_session_and_a_new_address_lead_to_no_conversation() {
     set(&world, APP, "conversation", Some("per-session")).await;
     let session = open_session(&url).await.expect("a session");
     is_turn(&asked(&url, Some(&session), json!("")).await, 1);
-    let ended = Post::to(&url).session(&session).method(http::Method::DELETE);
+    let ended = Post::to(&url)
+        .session(&session)
+        .method(http::Method::DELETE);
     let ended = ended.send().await.expect("an answer");
     assert_eq!(ended.status, StatusCode::NO_CONTENT);
     let refused = legacy(&url, TOOL, json!({"query": "?", "topic": "x"}), json!({}));
@@ -141,7 +147,10 @@ async fn what_a_restart_forgets_is_said_and_the_handle_still_leads_there() {
     let second = asked(&url, Some(&session), json!("")).await;
     is_turn(&second, 1);
     assert_eq!(stands(&second), "new");
-    assert!(text(&second).contains("nothing was said before"), "{second}");
+    assert!(
+        text(&second).contains("nothing was said before"),
+        "{second}"
+    );
     is_turn(&asked(&url, Some(&session), handle(&first)).await, 2);
 }
 
@@ -199,7 +208,8 @@ async fn a_conversation_that_dify_began_anew_is_reported() {
     const DESK: SampleApp = SampleApp::SupportDesk;
     let world = World::start().await.expect("a world");
     let url = world.publish(DESK).await.expect("published");
-    let said = json!({"event": "message", "task_id": "t-1", "conversation_id": "c-1", "answer": "Hello."});
+    let said =
+        json!({"event": "message", "task_id": "t-1", "conversation_id": "c-1", "answer": "Hello."});
     let end = json!({"event": "message_end", "task_id": "t-1", "conversation_id": "c-1"});
     let canned = Canned::events([format!("data: {said}\n\n"), format!("data: {end}\n\n")]);
     world.dify.set(DESK, Behaviour::Canned(canned));
@@ -208,14 +218,22 @@ async fn a_conversation_that_dify_began_anew_is_reported() {
         result(legacy(&url, "support_desk", arguments, json!({}))).await
     };
     let first = call(json!("")).await;
-    assert!(first["_meta"].get("airlock/conversationRestarted").is_none());
+    assert!(
+        first["_meta"]
+            .get("airlock/conversationRestarted")
+            .is_none()
+    );
     world.dify.set(DESK, Behaviour::Normal);
     let second = call(handle(&first)).await;
     assert!(text(&second).contains("It has begun a new one"), "{second}");
     assert_eq!(second["_meta"]["airlock/conversationRestarted"], true);
     let third = call(handle(&second)).await;
     is_turn(&third, 2);
-    assert!(third["_meta"].get("airlock/conversationRestarted").is_none());
+    assert!(
+        third["_meta"]
+            .get("airlock/conversationRestarted")
+            .is_none()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +255,10 @@ async fn sources_and_usage_come_with_the_answer_in_both_eras() {
         modern(&url, TOOL, arguments(), json!({})),
     ] {
         let result = result(post).await;
-        assert!(text(&result).starts_with("Take a tram.\nSources:\n- lisbon.pdf (Travel)"), "{result}");
+        assert!(
+            text(&result).starts_with("Take a tram.\nSources:\n- lisbon.pdf (Travel)"),
+            "{result}"
+        );
         assert_eq!(result["_meta"]["airlock/usage"]["total_tokens"], 7);
         assert_eq!(
             result["_meta"]["airlock/citations"],

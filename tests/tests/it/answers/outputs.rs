@@ -28,7 +28,10 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().expect("an object").clone()
 }
 
-async fn give(world: &World, schema: Change<Map<String, Value>>) -> Result<Reply, airlock::ops::OpError> {
+async fn give(
+    world: &World,
+    schema: Change<Map<String, Value>>,
+) -> Result<Reply, airlock::ops::OpError> {
     let words = Words {
         output_schema: schema,
         ..Words::default()
@@ -85,14 +88,19 @@ async fn the_operators_output_schema_is_listed_and_kept() {
     let schema = json!({
         "type": "object", "properties": {"report": {"type": "string"}}, "required": ["report"],
     });
-    give(&world, Change::Set(object(schema.clone()))).await.expect("a good schema");
+    give(&world, Change::Set(object(schema.clone())))
+        .await
+        .expect("a good schema");
     for version in ["2026-07-28", "2025-11-25", "2025-06-18"] {
         assert_eq!(listed(&url, version).await, schema, "{version}");
     }
     assert!(listed(&url, "2025-03-26").await.is_null());
     for result in called(&url).await {
         assert_ne!(result["isError"], true, "{result}");
-        assert!(result["structuredContent"]["report"].is_string(), "{result}");
+        assert!(
+            result["structuredContent"]["report"].is_string(),
+            "{result}"
+        );
     }
     give(&world, Change::Clear).await.expect("taken back");
     assert!(listed(&url, "2025-11-25").await.is_null());
@@ -103,20 +111,32 @@ async fn a_result_that_does_not_fit_the_operators_schema_is_an_error_with_what_t
     let world = World::start().await.expect("a world");
     let url = world.publish(APP).await.expect("published");
     let schema = json!({"type": "object", "properties": {"report": {"type": "number"}}});
-    give(&world, Change::Set(object(schema.clone()))).await.expect("a good schema");
+    give(&world, Change::Set(object(schema.clone())))
+        .await
+        .expect("a good schema");
     for result in called(&url).await {
         assert_eq!(result["isError"], true, "{result}");
         assert!(result.get("structuredContent").is_none(), "{result}");
         let said = text(&result);
         assert!(said.starts_with("The app has run, but"), "{said}");
-        assert!(said.contains("# Week 1") && said.contains("- Shipped it"), "{said}");
+        assert!(
+            said.contains("# Week 1") && said.contains("- Shipped it"),
+            "{said}"
+        );
     }
-    assert_eq!(listed(&url, "2025-11-25").await, schema, "it is the operator's to change");
+    assert_eq!(
+        listed(&url, "2025-11-25").await,
+        schema,
+        "it is the operator's to change"
+    );
     // A run that failed has nothing to keep.
     world.dify.set(APP, Behaviour::Fail);
     for result in called(&url).await {
         let said = text(&result);
-        assert!(said.contains("The app failed while it ran") && !said.contains("has run, but"), "{said}");
+        assert!(
+            said.contains("The app failed while it ran") && !said.contains("has run, but"),
+            "{said}"
+        );
     }
 }
 
@@ -126,26 +146,43 @@ async fn a_schema_that_cannot_be_one_is_refused_and_changes_nothing() {
     let url = world.publish(APP).await.expect("published");
     for (schema, words) in [
         (json!({"type": "array"}), "must be \"object\""),
-        (json!({"type": "object", "properties": {"a": {"type": "text"}}}), "not usable"),
-        (json!({"type": "object", "$ref": "http://127.0.0.1:1/x"}), "not usable"),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "text"}}}),
+            "not usable",
+        ),
+        (
+            json!({"type": "object", "$ref": "http://127.0.0.1:1/x"}),
+            "not usable",
+        ),
     ] {
         let refused = give(&world, Change::Set(object(schema))).await;
         let refused = refused.expect_err("no schema to promise").to_string();
-        assert!(refused.contains(words) && refused.contains(TOOL), "{refused}");
+        assert!(
+            refused.contains(words) && refused.contains(TOOL),
+            "{refused}"
+        );
     }
     assert!(listed(&url, "2026-07-28").await.is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_is_learnt_from_runs_promised_when_asked_for_and_withdrawn_when_it_does_not_hold() {
+async fn a_schema_is_learnt_from_runs_promised_when_asked_for_and_withdrawn_when_it_does_not_hold()
+{
     let world = World::start().await.expect("a world");
     let url = world.publish(APP).await.expect("published");
     let early = Operation::Learn {
         app: SLUG.into(),
         publish: true,
     };
-    let early = world.ask(early).await.expect_err("nothing has run").to_string();
-    assert!(early.contains("keeps 0 runs") && early.contains("3 are needed"), "{early}");
+    let early = world
+        .ask(early)
+        .await
+        .expect_err("nothing has run")
+        .to_string();
+    assert!(
+        early.contains("keeps 0 runs") && early.contains("3 are needed"),
+        "{early}"
+    );
     called(&url).await;
     world.dify.set(APP, Behaviour::Fail);
     called(&url).await;
@@ -154,11 +191,20 @@ async fn a_schema_is_learnt_from_runs_promised_when_asked_for_and_withdrawn_when
     world.dify.set(APP, Behaviour::Normal);
 
     let learnt = learn(&world, false).await;
-    assert_eq!((learnt.tool.as_str(), learnt.runs, learnt.published), (TOOL, 4, false));
+    assert_eq!(
+        (learnt.tool.as_str(), learnt.runs, learnt.published),
+        (TOOL, 4, false)
+    );
     let properties = &learnt.schema["properties"];
     assert_eq!(properties["report"], json!({"type": "string"}));
-    assert_eq!(properties["highlights"], json!({"type": "array", "items": {"type": "string"}}));
-    assert!(listed(&url, "2026-07-28").await.is_null(), "it was only shown");
+    assert_eq!(
+        properties["highlights"],
+        json!({"type": "array", "items": {"type": "string"}})
+    );
+    assert!(
+        listed(&url, "2026-07-28").await.is_null(),
+        "it was only shown"
+    );
 
     let wanted = json!({"notifications": {"toolsListChanged": true}});
     let mut stream = ask(&url, "subscriptions/listen", None, wanted).await;
@@ -170,7 +216,10 @@ async fn a_schema_is_learnt_from_runs_promised_when_asked_for_and_withdrawn_when
     let learnt = learn(&world, true).await;
     assert!(learnt.published);
     assert_eq!(heard().await, "notifications/tools/list_changed");
-    assert_eq!(listed(&url, "2025-11-25").await, Value::Object(learnt.schema));
+    assert_eq!(
+        listed(&url, "2025-11-25").await,
+        Value::Object(learnt.schema)
+    );
     assert!(show(&world).await.tools[0].output_learnt);
     for result in called(&url).await {
         assert_ne!(result["isError"], true, "{result}");
@@ -188,12 +237,19 @@ async fn a_schema_is_learnt_from_runs_promised_when_asked_for_and_withdrawn_when
         assert!(listed(&url, version).await.is_null(), "{version}");
     }
     for result in called(&url).await {
-        assert_ne!(result["isError"], true, "nothing is promised any more: {result}");
+        assert_ne!(
+            result["isError"], true,
+            "nothing is promised any more: {result}"
+        );
         assert_eq!(result["structuredContent"], json!({"report": 5}));
     }
     let app = show(&world).await;
     assert!(!app.tools[0].output_learnt);
-    assert!(app.notes.iter().any(|note| note.contains("withdrawn")), "{:?}", app.notes);
+    assert!(
+        app.notes.iter().any(|note| note.contains("withdrawn")),
+        "{:?}",
+        app.notes
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,6 +268,9 @@ async fn only_a_workflow_of_the_built_in_guest_is_learnt_from() {
         app: SLUG.into(),
         publish: false,
     };
-    let refused = world.ask(learn).await.expect_err("its results are the guest's");
+    let refused = world
+        .ask(learn)
+        .await
+        .expect_err("its results are the guest's");
     assert!(refused.to_string().contains("guest"), "{refused}");
 }

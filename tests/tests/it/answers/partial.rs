@@ -63,10 +63,19 @@ fn unasked() -> Value {
 
 #[track_caller]
 fn shows_the_text(messages: &[String]) {
-    let shown: Vec<&String> = messages.iter().filter(|it| it.starts_with("About")).collect();
+    let shown: Vec<&String> = messages
+        .iter()
+        .filter(|it| it.starts_with("About"))
+        .collect();
     assert!(shown.len() > 2, "{messages:?}");
-    assert!(shown.iter().all(|text| SAID.starts_with(text.as_str())), "{messages:?}");
-    assert!(shown.windows(2).all(|pair| pair[0].len() <= pair[1].len()), "{messages:?}");
+    assert!(
+        shown.iter().all(|text| SAID.starts_with(text.as_str())),
+        "{messages:?}"
+    );
+    assert!(
+        shown.windows(2).all(|pair| pair[0].len() <= pair[1].len()),
+        "{messages:?}"
+    );
     assert_eq!(messages.last().map(String::as_str), Some(SAID));
 }
 
@@ -90,7 +99,10 @@ async fn the_text_is_shown_to_who_asks_for_it_as_it_grows() {
     let rest = tokio::join!(watched(plain), watched(other), watched(strange));
     for (messages, _) in [rest.0, rest.1, rest.2] {
         assert!(!messages.is_empty());
-        assert!(messages.iter().all(|it| !it.contains("About")), "{messages:?}");
+        assert!(
+            messages.iter().all(|it| !it.contains("About")),
+            "{messages:?}"
+        );
     }
 }
 
@@ -108,7 +120,10 @@ async fn the_operator_may_show_it_to_all_or_to_nobody() {
     let [older, newer] = calls(&url, asked());
     let (older, newer) = tokio::join!(watched(older), watched(newer));
     for (messages, _) in [older, newer] {
-        assert!(messages.iter().all(|it| !it.contains("About")), "{messages:?}");
+        assert!(
+            messages.iter().all(|it| !it.contains("About")),
+            "{messages:?}"
+        );
     }
 }
 
@@ -117,7 +132,8 @@ async fn what_a_moderation_replaced_is_the_last_that_is_shown() {
     let world = World::start().await.expect("a world");
     let url = world.publish(APP).await.expect("published");
     let event = |event: &str, answer: &str| {
-        let data = json!({"event": event, "task_id": "t-1", "conversation_id": "c-1", "answer": answer});
+        let data =
+            json!({"event": event, "task_id": "t-1", "conversation_id": "c-1", "answer": answer});
         format!("data: {data}\n\n")
     };
     let canned = Canned::events([
@@ -130,7 +146,10 @@ async fn what_a_moderation_replaced_is_the_last_that_is_shown() {
     world.dify.set(APP, Behaviour::Canned(canned));
     for post in calls(&url, asked()) {
         let (messages, text) = watched(post).await;
-        assert_eq!(messages.last().map(String::as_str), Some("I cannot say that."));
+        assert_eq!(
+            messages.last().map(String::as_str),
+            Some("I cannot say that.")
+        );
         assert!(text.starts_with("I cannot say that."), "{text}");
     }
 }
