@@ -47,6 +47,9 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("guest") {
         rows::guest::measure(&world, &mut report).await?;
     }
+    if wanted("start") {
+        rows::start::measure(&world, &mut report).await?;
+    }
     drop(world);
     if wanted("listeners") {
         rows::listeners::measure(&mut report).await?;

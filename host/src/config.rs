@@ -4,12 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use airlock_registry::Secret;
+use airlock_registry::{Home, MasterKey, Purpose, Secret};
+use airlock_sandbox::EngineConfig;
 use anyhow::Context;
 use clap::Args;
 use url::Url;
 
 use crate::files::{self, FetchedBy, OpenPlaces, Opened, SpoolBounds};
+use crate::guests::GuestsConfig;
+use crate::guests::cache::CacheConfig;
+use crate::guests::compiler::CompilerConfig;
 
 /// The Dify beside us.
 #[derive(Debug, Clone, Args)]
@@ -79,6 +83,9 @@ pub struct Surroundings {
     /// The master key, when it is not to stand in the home.
     #[arg(long, env = "AIRLOCK_MASTER_KEY_FILE", value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// Compiling guests.
+    #[command(flatten)]
+    pub guests: GuestArgs,
 }
 
 impl Surroundings {
@@ -132,6 +139,9 @@ pub struct ServeArgs {
     /// Files.
     #[command(flatten)]
     pub files: FileArgs,
+    /// Compiling guests.
+    #[command(flatten)]
+    pub guests: GuestArgs,
 }
 
 /// The bounds that an operator may want to move. The units are in the names' help.
@@ -217,6 +227,99 @@ pub struct LimitArgs {
         value_name = "SECONDS"
     )]
     pub hangup_grace: u64,
+}
+
+/// What compiling a guest may cost, and how much of what comes of it is kept. The units are in the names' help.
+#[derive(Debug, Clone, Args)]
+pub struct GuestArgs {
+    /// MiB of a guest's component.
+    #[arg(
+        long,
+        env = "AIRLOCK_COMPILE_SIZE",
+        default_value_t = 64,
+        value_name = "MIB",
+        value_parser = component_mebibytes
+    )]
+    pub compile_size: usize,
+    /// Seconds that compiling a guest may take. Half the processors do it.
+    #[arg(
+        long,
+        env = "AIRLOCK_COMPILE_TIME",
+        default_value_t = 120,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=3_600)
+    )]
+    pub compile_time: u64,
+    /// MiB of address space that compiling a guest may take.
+    #[arg(
+        long,
+        env = "AIRLOCK_COMPILE_MEMORY",
+        default_value_t = 2_048,
+        value_name = "MIB",
+        value_parser = count
+    )]
+    pub compile_memory: usize,
+    /// MiB of compiled guests that are kept on disk, in the home's cache/; 0 for none.
+    #[arg(
+        long,
+        env = "AIRLOCK_CODE_CACHE",
+        default_value_t = 1_024,
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u64).range(0..=1_048_576)
+    )]
+    pub code_cache: u64,
+    /// MiB of compiled guests that are held ready in memory. Others are loaded again when they are called.
+    #[arg(
+        long,
+        env = "AIRLOCK_CODE_LOADED",
+        default_value_t = 512,
+        value_name = "MIB",
+        value_parser = count
+    )]
+    pub code_loaded: usize,
+}
+
+impl GuestArgs {
+    /// What guests are compiled and kept with. `program` is `airlock`, where there is one to compile in a process of its
+    /// own; `home` is where a cache may be.
+    #[must_use]
+    pub fn settings(
+        &self,
+        engine: EngineConfig,
+        program: Option<PathBuf>,
+        home: Option<(&Home, &MasterKey)>,
+    ) -> GuestsConfig {
+        let bytes = self.code_cache << 20;
+        GuestsConfig {
+            engine,
+            compiler: CompilerConfig {
+                program,
+                size: self.compile_size << 20,
+                time: Duration::from_secs(self.compile_time),
+                memory: self.compile_memory << 20,
+            },
+            cache: home
+                .filter(|_| bytes > 0)
+                .map(|(home, master)| CacheConfig {
+                    directory: home.cache(),
+                    bytes,
+                    key: master.derive(Purpose::CodeCache),
+                }),
+            loaded: self.code_loaded << 20,
+        }
+    }
+}
+
+impl Default for GuestArgs {
+    /// As [`LimitArgs::default`].
+    fn default() -> Self {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            guests: GuestArgs,
+        }
+        crate::cli::environment::environment::<Defaults>().guests
+    }
 }
 
 /// What an operator decides about files. The units are in the names' help.
@@ -317,6 +420,15 @@ fn count(text: &str) -> Result<usize, String> {
     match text.trim().parse() {
         Ok(count @ 1..=100_000) => Ok(count),
         _ => Err("write a number from 1 to 100000".into()),
+    }
+}
+
+/// The registry takes no larger component.
+fn component_mebibytes(text: &str) -> Result<usize, String> {
+    const MOST: usize = airlock_registry::bounds::MAX_COMPONENT >> 20;
+    match text.trim().parse() {
+        Ok(mebibytes @ 1..=MOST) => Ok(mebibytes),
+        _ => Err(format!("write a number from 1 to {MOST}")),
     }
 }
 

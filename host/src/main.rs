@@ -2,11 +2,20 @@
 
 use std::process::ExitCode;
 
-use airlock::cli::{Cli, environment};
+use airlock::cli::{Cli, Command, environment};
+use airlock::guests::child;
+
+fn main() -> ExitCode {
+    let cli: Cli = environment::parse();
+    match &cli.command {
+        // Its bounds are for all its threads: none may be there before.
+        Command::CompileGuest(args) => child::run(args),
+        _ => run(cli),
+    }
+}
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let cli: Cli = environment::parse();
+async fn run(cli: Cli) -> ExitCode {
     airlock::cli::start_log(&cli.command);
     match airlock::cli::run(cli).await {
         Ok(code) => code,

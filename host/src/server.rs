@@ -1,5 +1,6 @@
 //! Builds everything once, in the order in which things depend on one another, and runs it.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::call::identity::Identities;
 use crate::call::journal::Journals;
 use crate::call::sessions::SessionConversations;
 use crate::call::{AppChanges, RegistryChannel, Services, Shared};
-use crate::config::{FileArgs, LimitArgs};
+use crate::config::{FileArgs, GuestArgs, LimitArgs};
 use crate::files::Files;
 use crate::guests::Guests;
 use crate::net::{self, Door};
@@ -57,6 +58,10 @@ pub struct ServerConfig {
     pub mcp: airlock_mcp::Config,
     /// Files.
     pub files: FileArgs,
+    /// Compiling guests.
+    pub guests: GuestArgs,
+    /// The `airlock` program, which compiles guests in a process of its own. `None`: a thread of this process does.
+    pub compiler: Option<PathBuf>,
 }
 
 /// How long calls that run may go on once the server is asked to stop, and how long it may take to write down how tasks
@@ -101,10 +106,14 @@ impl Server {
         let socket = admin::listen::bind(&registry.home().socket())
             .context("cannot open the admin socket")?;
 
-        let guests = Arc::new(Guests::new(EngineConfig::default()));
+        let guests = Guests::new(config.guests.settings(
+            EngineConfig::default(),
+            config.compiler.clone(),
+            Some((registry.home(), &master)),
+        ))?;
         let operations = Arc::new(Operations {
             registry: Arc::clone(&registry),
-            guests: Arc::clone(&guests),
+            guests: guests.clone(),
             dify: dify.clone(),
             bases: Bases::new(
                 address,
@@ -251,21 +260,23 @@ fn guard(config: &ServerConfig, address: SocketAddr) -> anyhow::Result<Guard> {
     })?)
 }
 
-/// Does beforehand what the first call would wait for: outdated descriptions, and compiling the guests in use.
+/// Does beforehand what the first call would wait for: outdated descriptions, starting the engine, and compiling the guests
+/// in use that are not in the cache. Those that are take a moment to load, and memory once they are called.
 async fn warm_up(operations: Arc<Operations>, stop: CancellationToken) {
     let work = async {
         operations.describe_outdated().await;
-        for app in operations
-            .registry
-            .snapshot()
-            .apps()
-            .filter(|app| app.enabled)
-        {
-            if let Err(error) = operations
-                .guests
-                .component(&operations.registry, app.guest)
-                .await
-            {
+        if let Err(error) = operations.guests.engine().await {
+            tracing::error!(%error, "no guest can run");
+            return;
+        }
+        let mut prepared = HashSet::new();
+        let snapshot = operations.registry.snapshot();
+        for app in snapshot.apps().filter(|app| app.enabled) {
+            if !prepared.insert(app.guest) {
+                continue;
+            }
+            let guests = &operations.guests;
+            if let Err(error) = guests.prepare(&operations.registry, app.guest).await {
                 tracing::error!(app = %app.slug, %error, "the app's guest cannot be loaded");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airlock::config::{FileArgs, LimitArgs};
+use airlock::config::{FileArgs, GuestArgs, LimitArgs};
 use airlock::ops::{AppView, OpError, Operation, Reply};
 use airlock::server::{Server, ServerConfig};
 use airlock_registry::Secret;
@@ -225,6 +225,9 @@ fn server_config(
         mcp: limits.mcp(),
         limits,
         files: FileArgs::default(),
+        guests: GuestArgs::default(),
+        // The program compiles in a process of its own; here its bounds are no matter, but for tests of them.
+        compiler: None,
     };
     (config.adjust)(&mut server);
     Ok(server)

@@ -4,13 +4,17 @@ pub(crate) mod call;
 pub(crate) mod guest;
 pub(crate) mod list;
 pub(crate) mod listeners;
+pub(crate) mod start;
 pub(crate) mod stream;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue};
+use http::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue,
+};
 use serde_json::{Value, json};
 
 use crate::load::{self, Target};
@@ -84,6 +88,32 @@ impl World {
         })
     }
 
+    /// How long one request to another server takes, on a connection of its own.
+    pub(crate) async fn once_at(
+        &self,
+        server: &Server,
+        path: &str,
+        era: Era,
+        method: &'static str,
+        params: &Value,
+    ) -> anyhow::Result<Duration> {
+        let (headers, params) = self.request_of(era, method, params);
+        let target = Target {
+            address: server.address()?,
+            path: path.to_owned(),
+            ..self.target(method, &params, headers)?
+        };
+        let began = Instant::now();
+        let (_, body) = load::once(&target).await?;
+        let took = began.elapsed();
+        let answer: Value = serde_json::from_slice(&body)?;
+        ensure!(
+            answer["result"]["isError"] != true && answer.get("error").is_none(),
+            "{answer}"
+        );
+        Ok(took)
+    }
+
     /// A request of `era`, once answered: the answer is what every later one must be, and what a bare server should send.
     pub(crate) async fn answered(
         &self,
@@ -91,24 +121,7 @@ impl World {
         method: &'static str,
         params: &Value,
     ) -> anyhow::Result<(Target, Canned)> {
-        let mut headers = self.headers.clone();
-        let mut params = params.clone();
-        let version = match era {
-            Era::Session => {
-                headers.insert("mcp-session-id", self.session.clone());
-                "2025-11-25"
-            }
-            Era::Stateless => {
-                headers.insert("mcp-method", HeaderValue::from_static(method));
-                params["_meta"] = json!({
-                    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "0"},
-                    "io.modelcontextprotocol/clientCapabilities": {},
-                });
-                "2026-07-28"
-            }
-        };
-        headers.insert("mcp-protocol-version", HeaderValue::from_static(version));
+        let (headers, params) = self.request_of(era, method, params);
         let mut target = self.target(method, &params, headers)?;
         let (headers, body) = load::once(&target).await?;
         let text = String::from_utf8(body.to_vec())?;
@@ -125,6 +138,31 @@ impl World {
             }
         }
         Ok((target, canned))
+    }
+
+    /// What a client of `era` sends.
+    fn request_of(&self, era: Era, method: &'static str, params: &Value) -> (HeaderMap, Value) {
+        let mut headers = self.headers.clone();
+        let mut params = params.clone();
+        let version = match era {
+            Era::Session => {
+                headers.insert("mcp-session-id", self.session.clone());
+                "2025-11-25"
+            }
+            Era::Stateless => {
+                headers.insert("mcp-method", HeaderValue::from_static(method));
+                let name = params["name"].as_str().and_then(|name| name.parse().ok());
+                headers.extend(name.map(|name| (HeaderName::from_static("mcp-name"), name)));
+                params["_meta"] = json!({
+                    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                    "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "0"},
+                    "io.modelcontextprotocol/clientCapabilities": {},
+                });
+                "2026-07-28"
+            }
+        };
+        headers.insert("mcp-protocol-version", HeaderValue::from_static(version));
+        (headers, params)
     }
 }
 

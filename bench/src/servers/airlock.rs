@@ -1,7 +1,9 @@
 //! Airlock as `airlock serve` runs it, log included, with one app and without its bulkhead.
 
+use std::path::PathBuf;
+
 use airlock::cli::{Cli, Command};
-use airlock::config::FileArgs;
+use airlock::config::{FileArgs, GuestArgs};
 use airlock::ops::{Operation, Reply};
 use airlock::server::{Server, ServerConfig};
 use airlock_registry::Secret;
@@ -16,14 +18,42 @@ const CALLS: usize = 128;
 
 pub(super) async fn start(dify: &Upstream) -> Started {
     let home = tempfile::tempdir()?;
+    let server = serve(home.path().to_owned(), dify).await?;
+    let key = Secret::new(dify.key.clone());
+    let add = Operation::Add { key, guest: None };
+    let Reply::Added { app, .. } = server.operations.execute(add).await? else {
+        bail!("adding an app answers with the app");
+    };
+    let enable = Operation::Enable { app: app.slug };
+    let Reply::App { app } = server.operations.execute(enable).await? else {
+        bail!("enabling an app answers with the app");
+    };
+    let ready = Ready {
+        url: app.addresses.context("an enabled app has an address")?.host,
+        key: String::new(),
+    };
+    Ok((ready, Box::new((server, home))))
+}
+
+/// With the apps that the home has.
+pub(super) async fn start_in(home: PathBuf, dify: &Upstream) -> Started {
+    let server = serve(home, dify).await?;
+    let ready = Ready {
+        url: format!("http://{}", server.address),
+        key: String::new(),
+    };
+    Ok((ready, Box::new(server)))
+}
+
+async fn serve(home: PathBuf, dify: &Upstream) -> anyhow::Result<Server> {
     let Command::Serve(serve) = Cli::parse_from(["airlock", "serve"]).command else {
         bail!("`serve` was parsed as something else");
     };
     let mut limits = serve.limits.clone();
     limits.calls_per_app = CALLS;
     airlock::cli::start_log(&Command::Serve(serve));
-    let server = Server::start(ServerConfig {
-        home: home.path().to_owned(),
+    Server::start(ServerConfig {
+        home,
         listen: "127.0.0.1:0".parse()?,
         public_url: None,
         host_url: None,
@@ -40,20 +70,8 @@ pub(super) async fn start(dify: &Upstream) -> Started {
         mcp: limits.mcp(),
         limits,
         files: FileArgs::default(),
+        guests: GuestArgs::default(),
+        compiler: None,
     })
-    .await?;
-    let key = Secret::new(dify.key.clone());
-    let add = Operation::Add { key, guest: None };
-    let Reply::Added { app, .. } = server.operations.execute(add).await? else {
-        bail!("adding an app answers with the app");
-    };
-    let enable = Operation::Enable { app: app.slug };
-    let Reply::App { app } = server.operations.execute(enable).await? else {
-        bail!("enabling an app answers with the app");
-    };
-    let ready = Ready {
-        url: app.addresses.context("an enabled app has an address")?.host,
-        key: String::new(),
-    };
-    Ok((ready, Box::new((server, home))))
+    .await
 }

@@ -12,6 +12,7 @@ mod flood;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub(crate) enum Role {
     Flood(Flood),
     /// Airlock beside it, with one app.
     Airlock(Upstream),
+    /// Airlock in a home that is there already.
+    Home { home: PathBuf, dify: Upstream },
     /// Reads a request whole and answers the same bytes each time.
     Bare(Canned),
     /// Reads a request whole, has a run made, reads its stream whole, and answers the same bytes each time.
@@ -171,6 +174,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
         Role::Dify => dify::start().await,
         Role::Flood(flood) => flood::start(flood).await,
         Role::Airlock(upstream) => airlock::start(&upstream).await,
+        Role::Home { home, dify } => airlock::start_in(home, &dify).await,
         Role::Bare(answer) => bare::start(answer).await,
         Role::Proxy {
             answer,

@@ -6,9 +6,10 @@ use crate::bindings::completions::GuestCompletionsIndices;
 use crate::bindings::prompts::GuestPromptsIndices;
 use crate::bindings::resources::GuestResourcesIndices;
 use crate::bindings::{Guest, GuestIndices};
+use crate::compiled::Compiled;
 use crate::engine::Engine;
 use crate::error::Refusal;
-use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES, as_component, inspect};
+use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES};
 use crate::state::State;
 
 /// A guest's compiled code with its imports linked: what is left for a call is to instantiate it. Cheap to clone.
@@ -30,18 +31,32 @@ pub(crate) struct Exports {
 }
 
 impl Component {
-    /// Takes in a component, or a core module that carries its component type.
-    ///
-    /// This compiles, which takes some 0.1 s for a Rust guest and many seconds for an interpreter: call it where
-    /// blocking is allowed.
+    /// Compiles and links; see [`Compiled::of`] for what that may cost.
     ///
     /// # Errors
     /// A [`Refusal`] that says what the component's author can do.
     pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Refusal> {
-        let bytes = as_component(bytes)?;
-        let inspection = inspect(&bytes)?;
-        let compiled = wasmtime::component::Component::from_binary(&engine.0.wasmtime, &bytes)
-            .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        Self::link(engine, &Compiled::of(bytes)?)
+    }
+
+    /// Takes in compiled code, which is copied. This takes less than a millisecond for a Rust guest and some 50 ms for an
+    /// interpreter: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongTypes`], and [`Refusal::Invalid`] for code of another [`compatibility`](crate::compatibility).
+    #[expect(
+        unsafe_code,
+        reason = "wasmtime trusts machine code; who made the `Compiled` has answered for it"
+    )]
+    pub fn link(engine: &Engine, compiled: &Compiled) -> Result<Self, Refusal> {
+        // SAFETY: wasmtime asks that the bytes are its own, unchanged. A `Compiled` is either made by it a moment ago or
+        // promised to be that by the caller of `Compiled::from_bytes`. They are memory of ours, which nobody else can
+        // change while they are read, as they could a mapped file.
+        let compiled = unsafe {
+            wasmtime::component::Component::deserialize(&engine.0.wasmtime, compiled.as_bytes())
+        }
+        .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
+        let inspection = Inspection::of(&engine.0.wasmtime, &compiled);
         let mut linker = Linker::new(&engine.0.wasmtime);
         Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
@@ -77,6 +92,13 @@ impl Component {
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
+    }
+
+    /// Bytes of its code and of what is kept with it, as they are in memory.
+    #[must_use]
+    pub fn code_size(&self) -> usize {
+        let image = self.pre.component().image_range();
+        image.end.addr() - image.start.addr()
     }
 
     /// Can it finish what a person types?

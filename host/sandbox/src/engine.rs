@@ -177,7 +177,7 @@ fn build(config: &EngineConfig) -> Result<(wasmtime::Engine, bool), EngineError>
 
 /// What guests may use of WebAssembly, and what the lean engine leaves out. Each proposal that is off is a part of
 /// wasmtime that no guest can reach.
-fn settings() -> Config {
+pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)

@@ -34,6 +34,9 @@ pub enum Refusal {
     /// It does not compile here.
     #[error("this component does not compile: {0}")]
     Invalid(String),
+    /// What another process that compiled found, in the words of its refusal.
+    #[error("{0}")]
+    Told(String),
 }
 
 /// A bound of [`crate::Limits`], with its value.

@@ -31,6 +31,21 @@ pub struct Inspection {
 }
 
 impl Inspection {
+    /// The same of a component that was compiled, and so inspected, before.
+    pub(crate) fn of(engine: &wasmtime::Engine, compiled: &wasmtime::component::Component) -> Self {
+        let names = compiled.component_type();
+        Self {
+            imports: names
+                .imports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            exports: names
+                .exports(engine)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+        }
+    }
+
     pub(crate) fn offers(&self, export: &str) -> bool {
         self.exports.iter().any(|name| name == export)
     }

@@ -127,6 +127,11 @@ pub fn request(operation: Operation) -> Asked {
             app,
             component: None,
         } => bare(Method::DELETE, format!("{}/guest", one(&app))),
+        Operation::CheckGuest { app, component } => asked(
+            Method::POST,
+            format!("{}/guest/check", one(&app)),
+            component,
+        ),
         Operation::Remove { app } => bare(Method::DELETE, one(&app)),
     }
 }
@@ -227,6 +232,13 @@ pub fn operation(
                 _ => return Err(NotAnOperation::Path),
             }
         }
+        ["apps", app, "guest", "check"] => match *method {
+            Method::POST => Operation::CheckGuest {
+                app: (*app).into(),
+                component: body,
+            },
+            _ => return wrong(),
+        },
         _ => return Err(NotAnOperation::Path),
     })
 }
@@ -306,6 +318,10 @@ mod tests {
         there_and_back(Operation::SetGuest {
             app: app(),
             component: None,
+        });
+        there_and_back(Operation::CheckGuest {
+            app: app(),
+            component: vec![0],
         });
         there_and_back(Operation::Remove { app: app() });
     }

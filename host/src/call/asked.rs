@@ -19,6 +19,7 @@ use super::journal::{Journal, Left, Open};
 use super::service::Inner;
 use super::{offered, outcome};
 use crate::files::{CallFiles, Files};
+use crate::guests::GuestError;
 use crate::publish::PublishedTool;
 
 /// Bytes of a URI that a guest is asked to read.
@@ -222,27 +223,23 @@ impl Inner {
         ended
     }
 
-    /// A place among the app's calls, its guest, and what stands behind the guest's imports. The inner error is for the
-    /// caller.
+    /// The app's guest, a place among the app's calls, and what stands behind the guest's imports. The guest comes first:
+    /// a call that waits for a place keeps the one that it came for, whatever the app is given meanwhile. The inner error is
+    /// for the caller.
     async fn ready(
         self: &Arc<Self>,
         context: Context,
         files: &Arc<CallFiles>,
         journal: Option<Arc<Journal>>,
     ) -> Result<Result<Ready, String>, CallError> {
-        let place = match self.place(&context).await? {
-            Ok(place) => place,
-            Err(busy) => return Ok(Err(busy)),
-        };
         let guests = &self.shared.guests;
-        let component = guests
-            .component(&self.shared.registry, self.record.guest)
-            .await;
-        let component = component.map_err(|error| {
-            tracing::error!(app = %self.record.slug, %error, "the app's guest cannot be loaded");
-            "This tool's guest cannot be loaded. The operator of this server can find the reason in its log.".to_owned()
-        });
-        Ok(component.map(|component| Ready {
+        let component = guests.component(&self.shared.registry, self.record.guest);
+        let component = match self.until_over(&context.cancelled, component).await? {
+            Ok(component) => component,
+            Err(error) => return Ok(Err(self.without_guest(&error))),
+        };
+        let place = self.place(&context).await?;
+        Ok(place.map(|place| Ready {
             component,
             cancelled: context.cancelled.clone(),
             backend: Arc::new(CallBackend::new(
@@ -253,6 +250,20 @@ impl Inner {
             )),
             _place: place,
         }))
+    }
+
+    /// What a caller is told whose guest cannot be had.
+    fn without_guest(&self, error: &GuestError) -> String {
+        let snapshot = self.shared.registry.snapshot();
+        let now = snapshot.get(self.record.id.as_str());
+        if now.is_none_or(|now| now.guest != self.record.guest) {
+            return "This app was changed a moment ago. Nothing was started; try again.".into();
+        }
+        tracing::error!(app = %self.record.slug, %error, "the app's guest cannot be loaded");
+        if error.is_busy() {
+            return "This server is busy with preparing other tools. Nothing was started; try again in a minute.".into();
+        }
+        "This tool's guest cannot be loaded. The operator of this server can find the reason in its log.".into()
     }
 
     /// A place among the app's calls. The inner error is for the caller.

@@ -33,7 +33,7 @@ pub struct Shared {
     /// For components and app keys.
     pub registry: Arc<Registry>,
     /// The compiled guests.
-    pub guests: Arc<Guests>,
+    pub guests: Guests,
     /// The Dify beside us.
     pub dify: Option<Dify>,
     /// What goes in and out as a file.

@@ -12,6 +12,7 @@ use crate::addresses::Bases;
 use crate::admin::client;
 use crate::config::Surroundings;
 use crate::guests::Guests;
+use crate::guests::compiler::this_program;
 use crate::ops::drift::Troubles;
 use crate::ops::{Operation, Operations, Reply};
 
@@ -37,11 +38,15 @@ pub async fn ask(home: &Path, operation: Operation) -> anyhow::Result<Reply> {
         .context("DIFY_URL")?;
     let operations = Operations {
         registry: Arc::clone(&registry),
-        guests: Arc::new(Guests::new(EngineConfig {
-            instances: 1,
-            threads: 1,
-            pooling: false,
-        })),
+        guests: Guests::new(surroundings.guests.settings(
+            EngineConfig {
+                instances: 1,
+                threads: 1,
+                pooling: false,
+            },
+            Some(this_program()),
+            Some((registry.home(), &master)),
+        ))?,
         dify,
         bases: Bases::new(
             surroundings.place.listen,

@@ -1,17 +1,18 @@
 //! `airlock guest …`: the way of a guest's author, from a new project to a component that can be published.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airlock_guest_build::Toolchain;
 use airlock_sandbox::EngineConfig;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
-use super::{Global, app::read_component};
+use super::{Global, app::read_component, door, output};
+use crate::config::Surroundings;
 use crate::facts::Facts;
-use crate::guests::{self, Guests};
-use crate::publish::Manifest;
+use crate::guests::Guests;
+use crate::guests::compiler::this_program;
+use crate::ops::{GuestCheck, Operation, Reply};
 use crate::scaffold;
 
 /// What an author does.
@@ -23,8 +24,10 @@ pub enum GuestCommand {
     /// Compile a project and make a component of it.
     #[command(after_help = "Example:\n  airlock guest build my-guest --out my-guest.wasm")]
     Build(BuildArgs),
-    /// Say what a component asks for and offers, and what it describes for a sample app.
-    #[command(after_help = "Example:\n  airlock guest check my-guest.wasm")]
+    /// Say what a component may do and offers, and what it describes for a sample app, or would change for one of yours.
+    #[command(
+        after_help = "Example:\n  airlock guest check my-guest.wasm\n  airlock guest check my-guest.wasm --app travel-chat --json"
+    )]
     Check(CheckArgs),
 }
 
@@ -51,19 +54,9 @@ pub struct BuildArgs {
 pub struct CheckArgs {
     /// The component.
     file: PathBuf,
-}
-
-/// What `guest check` found.
-#[derive(Serialize)]
-struct Checked {
-    bytes: usize,
-    digest: String,
-    imports: Vec<String>,
-    exports: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    describes: Option<Manifest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    declines: Option<String>,
+    /// Have it describe this app in place of a sample, and say what clients of the app would see change.
+    #[arg(long)]
+    app: Option<String>,
 }
 
 /// # Errors
@@ -89,7 +82,7 @@ pub async fn run(global: &Global, command: GuestCommand) -> anyhow::Result<()> {
             let json = global.json;
             tokio::task::spawn_blocking(move || build(&args, json)).await?
         }
-        GuestCommand::Check(args) => check(global, &args.file).await,
+        GuestCommand::Check(args) => check(global, args).await,
     }
 }
 
@@ -127,72 +120,22 @@ fn build(args: &BuildArgs, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn check(global: &Global, file: &Path) -> anyhow::Result<()> {
-    let bytes = read_component(file)?;
-    let digest = airlock_registry::Digest::of(&bytes).to_string();
-    let size = bytes.len();
-    let guests = Guests::new(EngineConfig {
+async fn check(global: &Global, args: CheckArgs) -> anyhow::Result<()> {
+    let component = read_component(&args.file)?;
+    if let Some(app) = args.app {
+        let asked = Operation::CheckGuest { app, component };
+        return output::print(&door::ask(&global.home, asked).await?, global.json);
+    }
+    let engine = EngineConfig {
         instances: 1,
         threads: 1,
         pooling: false,
-    });
-    let component = guests.compile(bytes).await?;
-    let (describes, declines) =
-        match guests::describe(&component, sample().app(&Default::default())).await {
-            Ok(manifest) => (Some(manifest), None),
-            Err(guests::GuestError::Unserved(words)) => (None, Some(words)),
-            Err(error) => return Err(error.into()),
-        };
-    let inspection = component.inspection();
-    let checked = Checked {
-        bytes: size,
-        digest,
-        imports: inspection.imports.clone(),
-        exports: inspection.exports.clone(),
-        describes,
-        declines,
     };
-    if global.json {
-        println!("{}", serde_json::to_string_pretty(&checked)?);
-    } else {
-        print(&checked);
-    }
-    Ok(())
-}
-
-fn print(checked: &Checked) {
-    println!("{} bytes, {}", checked.bytes, checked.digest);
-    for import in &checked.imports {
-        println!("asks for  {import}: {}", meaning(import));
-    }
-    for export in &checked.exports {
-        println!("offers    {export}");
-    }
-    for tool in checked
-        .describes
-        .iter()
-        .flat_map(|manifest| &manifest.tools)
-    {
-        println!(
-            "describes {} for the sample app: {}",
-            tool.name,
-            tool.description.lines().next().unwrap_or_default()
-        );
-    }
-    if let Some(words) = &checked.declines {
-        println!("declines the sample app: {words}");
-    }
-}
-
-/// What an import lets a guest do.
-fn meaning(import: &str) -> &'static str {
-    if import.contains("/dify@") {
-        "may run its own Dify app"
-    } else if import.contains("/client@") {
-        "may report progress, log, and wait"
-    } else {
-        "names for data, no ability"
-    }
+    let settings = Surroundings::from_env().guests;
+    let guests = Guests::new(settings.settings(engine, Some(this_program()), None))?;
+    let sample = sample().app(&Default::default());
+    let check = GuestCheck::of(&guests, component, sample).await?;
+    output::print(&Reply::Checked { check }, global.json)
 }
 
 /// A small workflow, such as a guest may meet.

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeArgs;
+use crate::guests::child;
 
 /// Publishes Dify apps as MCP servers, each behind its own address and in its own sandbox.
 #[derive(Debug, Parser)]
@@ -70,6 +71,12 @@ pub enum Command {
     /// Bridge a client that speaks MCP over standard input and output to an address.
     #[command(after_help = "Example:\n  airlock stdio http://localhost:8808/server/CODE/mcp")]
     Stdio(StdioArgs),
+    /// Compile the guest on standard input, within bounds. Airlock starts this itself.
+    #[command(
+        hide = true,
+        after_help = "Example:\n  airlock compile-guest --memory 2147483648 --cpu 120 <guest.wasm >guest.code"
+    )]
+    CompileGuest(child::ChildArgs),
 }
 
 /// This program's name, where it is installed.
@@ -127,6 +134,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<std::process::ExitCode> {
             }
         }
         Command::Stdio(args) => stdio::bridge(&args.url).await?,
+        Command::CompileGuest(args) => return Ok(child::run(&args)),
     }
     Ok(std::process::ExitCode::SUCCESS)
 }
@@ -138,7 +146,11 @@ pub fn start_log(command: &Command) {
     let usual = match command {
         Command::Serve(_) | Command::Demo(_) => "warn,airlock=info",
         // A command that is over in a moment says what it has to say itself.
-        Command::App(_) | Command::Guest(_) | Command::Healthcheck(_) | Command::Stdio(_) => "warn",
+        Command::App(_)
+        | Command::Guest(_)
+        | Command::Healthcheck(_)
+        | Command::Stdio(_)
+        | Command::CompileGuest(_) => "warn",
     };
     let asked = std::env::var("AIRLOCK_LOG")
         .ok()

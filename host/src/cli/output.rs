@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::ops::{AppView, Learnt, Reply};
+use serde_json::Value;
+
+use crate::ops::{AppView, GuestCheck, Learnt, Reply};
+use crate::publish::difference::{Difference, Renamed};
 
 /// Prints a reply.
 ///
@@ -63,6 +66,7 @@ pub fn text(reply: &Reply) -> String {
             }
             out
         }
+        Reply::Checked { check } => checked(check),
         Reply::Removed { removed } => format!("{removed} is removed; its address is dead\n"),
         Reply::Status {
             version,
@@ -84,6 +88,84 @@ fn learnt(app: &AppView, learnt: &Learnt) -> String {
         "{schema}\n\nthis held for the last {runs} runs of {tool}; promise it to clients with: airlock app learn {} --publish\n",
         app.slug
     )
+}
+
+fn checked(check: &GuestCheck) -> String {
+    let mut out = String::new();
+    line(
+        &mut out,
+        format_args!("{} bytes, {}", check.bytes, check.digest),
+    );
+    for (import, words) in check.imports.iter().zip(&check.permissions) {
+        line(&mut out, format_args!("asks for  {import}: {words}"));
+    }
+    for export in &check.exports {
+        line(&mut out, format_args!("offers    {export}"));
+    }
+    let app = check.app.as_deref().unwrap_or("the sample app");
+    for tool in check.describes.iter().flat_map(|manifest| &manifest.tools) {
+        let words = tool.description.lines().next().unwrap_or_default();
+        line(
+            &mut out,
+            format_args!("describes {} for {app}: {words}", tool.name),
+        );
+    }
+    if let Some(words) = &check.declines {
+        line(&mut out, format_args!("declines  {app}: {words}"));
+    }
+    if let Some(changes) = &check.changes {
+        line(&mut out, format_args!("\nas the guest of {app}:"));
+        if changes.is_empty() {
+            line(&mut out, format_args!("  clients would see no change"));
+        }
+        differences(&mut out, changes);
+    }
+    out
+}
+
+fn differences(out: &mut String, changes: &Difference) {
+    for tool in &changes.added {
+        line(out, format_args!("  + tool {tool} comes"));
+    }
+    for tool in &changes.removed {
+        line(out, format_args!("  - tool {tool} goes"));
+    }
+    for Renamed { from, to } in &changes.renamed {
+        line(out, format_args!("  ~ tool {from} becomes {to}"));
+    }
+    for tool in &changes.changed {
+        line(out, format_args!("  ~ tool {} changes", tool.tool));
+        for (sign, inputs, verb) in [
+            ('+', &tool.inputs_added, "comes"),
+            ('-', &tool.inputs_removed, "goes"),
+            ('~', &tool.inputs_changed, "changes"),
+        ] {
+            for input in inputs {
+                line(out, format_args!("      {sign} input {input} {verb}"));
+            }
+        }
+        for member in &tool.members {
+            line(out, format_args!("      ~ {}:", member.name));
+            for (sign, value) in [('-', &member.from), ('+', &member.to)] {
+                match value {
+                    Some(Value::String(text)) => {
+                        line(
+                            out,
+                            format_args!("{}", indented(&format!("{sign} {text}"), 8)),
+                        );
+                    }
+                    Some(value) => line(out, format_args!("        {sign} {value}")),
+                    None => {}
+                }
+            }
+        }
+    }
+    for what in &changes.besides {
+        line(out, format_args!("  ~ {what} change"));
+    }
+    for words in &changes.unmatched {
+        line(out, format_args!("  ! {words}"));
+    }
 }
 
 fn one(app: &AppView) -> String {

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DemoArgs, Global, output};
 use crate::addresses::curl;
-use crate::config::{FileArgs, LimitArgs, ServeArgs};
+use crate::config::{FileArgs, GuestArgs, LimitArgs, ServeArgs};
+use crate::guests::compiler;
 use crate::ops::{AppView, OpError, Operation, Operations, Reply};
 use crate::server::{Server, ServerConfig};
 
@@ -45,6 +46,8 @@ pub async fn serve(global: &Global, args: ServeArgs) -> anyhow::Result<()> {
         mcp: limits.mcp(),
         limits,
         files: args.files,
+        guests: args.guests,
+        compiler: Some(compiler::this_program()),
     })
     .await?;
     let say = Say(global.json);
@@ -213,6 +216,8 @@ pub async fn demo(global: &Global, args: &DemoArgs) -> anyhow::Result<()> {
         mcp: limits.mcp(),
         limits,
         files: FileArgs::default(),
+        guests: GuestArgs::default(),
+        compiler: Some(compiler::this_program()),
     })
     .await?;
     let mut apps = Vec::new();

@@ -113,6 +113,7 @@ impl OpError {
                 Registry::Closed => StatusCode::SERVICE_UNAVAILABLE,
             },
             Self::Dify(_) => StatusCode::BAD_GATEWAY,
+            Self::Guest(error) if error.is_busy() => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoDify
             | Self::Key(_)
             | Self::OtherMode { .. }

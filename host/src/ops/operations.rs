@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use airlock_dify::{AppKey, Dify};
 use airlock_registry::{AppRecord, Described, Digest, NewApp, Overlay, Registry, Secret};
+use airlock_sandbox::Component;
 
 use super::drift::Troubles;
 use super::error::OpError;
@@ -21,7 +22,7 @@ pub struct Operations {
     /// Which apps are published.
     pub registry: Arc<Registry>,
     /// The compiled guests.
-    pub guests: Arc<Guests>,
+    pub guests: Guests,
     /// The Dify beside us, where one is configured.
     pub dify: Option<Dify>,
     /// Where this server is reached.
@@ -111,6 +112,11 @@ impl Operations {
                 let app = self.find(&app)?;
                 self.set_guest(&app, component).await
             }
+            Operation::CheckGuest { app, component } => {
+                let app = self.find(&app)?;
+                let check = self.check_guest(&app, component).await?;
+                Ok(Reply::Checked { check })
+            }
             Operation::Remove { app } => {
                 let app = self.find(&app)?;
                 self.registry.remove(&app.id).await?;
@@ -162,10 +168,7 @@ impl Operations {
             });
         }
         let facts = self.facts(app_key).await?;
-        let component = match &guest {
-            Some(bytes) => self.guests.compile(bytes.clone()).await?,
-            None => self.guests.component(&self.registry, None).await?,
-        };
+        let component = self.candidate(guest.as_deref()).await?;
         let digest = guests::digest(guest.as_deref().map(Digest::of));
         let app = facts.app(&Default::default());
         let by = described_by(&digest, &app);
@@ -181,7 +184,6 @@ impl Operations {
                 settings: Default::default(),
             })
             .await?;
-        self.guests.keep(digest, component);
         // An app that was added meanwhile keeps the guest it has.
         self.forget_unused();
         Ok(Reply::Added {
@@ -255,16 +257,21 @@ impl Operations {
             .into())
     }
 
+    /// A component on trial, or the built-in guest, ready to run.
+    async fn candidate(&self, component: Option<&[u8]>) -> Result<Component, OpError> {
+        Ok(match component {
+            Some(bytes) => self.guests.take_in(bytes.to_vec()).await?,
+            None => self.guests.component(&self.registry, None).await?,
+        })
+    }
+
     /// The new component is compiled and has described the app before anything changes.
     async fn set_guest(
         &self,
         app: &AppRecord,
         component: Option<Vec<u8>>,
     ) -> Result<Reply, OpError> {
-        let compiled = match &component {
-            Some(bytes) => self.guests.compile(bytes.clone()).await?,
-            None => self.guests.component(&self.registry, None).await?,
-        };
+        let compiled = self.candidate(component.as_deref()).await?;
         let facts = Facts::of(app).map_err(|error| OpError::Stored(error.to_string()))?;
         let told = facts.app(&app.settings);
         let digest = guests::digest(component.as_deref().map(Digest::of));
@@ -275,7 +282,6 @@ impl Operations {
             .registry
             .set_guest(app, component, described(&manifest, by))
             .await?;
-        self.guests.keep(digest, compiled);
         self.forget_unused();
         self.one(&app, None)
     }

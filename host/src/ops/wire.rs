@@ -6,6 +6,7 @@ use airlock_registry::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::check::GuestCheck;
 use super::view::AppView;
 
 /// What is asked for. `app` is a short name or an id.
@@ -84,6 +85,13 @@ pub enum Operation {
         /// The component.
         component: Option<Vec<u8>>,
     },
+    /// What would change if this were the app's guest?
+    CheckGuest {
+        /// Which app.
+        app: String,
+        /// The component.
+        component: Vec<u8>,
+    },
     /// Forget the app.
     Remove {
         /// Which app.
@@ -96,9 +104,11 @@ impl Operation {
     #[must_use]
     pub fn changes(&self) -> Option<&'static str> {
         match self {
-            Self::Status | Self::List | Self::Show { .. } | Self::Learn { publish: false, .. } => {
-                None
-            }
+            Self::Status
+            | Self::List
+            | Self::Show { .. }
+            | Self::CheckGuest { .. }
+            | Self::Learn { publish: false, .. } => None,
             Self::Add { .. } => Some("add"),
             Self::Enable { .. } => Some("enable"),
             Self::Disable { .. } => Some("disable"),
@@ -233,6 +243,11 @@ pub enum Reply {
         /// In the order of their names.
         apps: Vec<AppView>,
     },
+    /// To `CheckGuest`.
+    Checked {
+        /// What was found.
+        check: GuestCheck,
+    },
     /// To `Remove`.
     Removed {
         /// The short name it had.
@@ -269,7 +284,7 @@ impl Reply {
         match self {
             Self::Added { app, .. } | Self::Learnt { app, .. } | Self::App { app } => &app.slug,
             Self::Removed { removed } => removed,
-            Self::Apps { .. } | Self::Status { .. } => "",
+            Self::Apps { .. } | Self::Checked { .. } | Self::Status { .. } => "",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! (the operator's overlay applied, schemas compiled).
 
 pub mod catalogue;
+pub mod difference;
 pub mod files;
 pub mod learn;
 pub mod lint;

@@ -97,6 +97,7 @@ async fn an_author_makes_builds_checks_and_publishes_a_guest() {
         .json(&["guest", "check", component])
         .await
         .expect("a reply");
+    let checked = &checked["check"];
     let imports = checked["imports"].as_array().expect("imports");
     assert!(
         imports.contains(&json!("airlock:guest/dify@0.1.0")),

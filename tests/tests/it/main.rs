@@ -9,6 +9,7 @@ mod clients;
 mod conformance;
 mod dify;
 mod files;
+mod guests;
 mod human;
 mod isolation;
 mod offers;

@@ -1,6 +1,6 @@
 //! Calls that outlive their request, and their server.
 
-use airlock::config::{FileArgs, LimitArgs};
+use airlock::config::{FileArgs, GuestArgs, LimitArgs};
 use airlock::ops::Operation;
 use airlock::server::{Server, ServerConfig};
 use airlock_stand_in::SampleApp;
@@ -51,6 +51,8 @@ async fn a_task_that_ran_when_the_server_died_has_failed_and_says_so() {
         mcp: LimitArgs::default().mcp(),
         limits: LimitArgs::default(),
         files: FileArgs::default(),
+        guests: GuestArgs::default(),
+        compiler: None,
     })
     .await
     .expect("a server on the copy");

@@ -294,3 +294,33 @@ async fn an_app_is_added_by_a_key_file_and_without_a_dify_not_at_all() {
     assert_eq!(added["app"]["slug"], "product-blurb");
     assert_eq!(added["app"]["enabled"], false, "off until enabled");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_guest_would_change_is_said_with_a_running_server_and_without() {
+    let desk = Desk::new().await;
+    desk.add(SampleApp::TravelChat).await;
+    let hostile = workspace().join("target/guests/airlock-guest-hostile.wasm");
+    let hostile = hostile.to_str().expect("a plain path");
+    let check = ["guest", "check", hostile, "--app", "travel-chat"];
+    let without = desk.json(&check).await;
+    let (_server, _) = desk.serve().await;
+    let with = desk.json(&check).await;
+    assert_eq!(without, with);
+    let check = &with["check"];
+    assert_eq!(check["app"], "travel-chat");
+    assert_eq!(check["changes"]["removed"], json!(["travel_chat"]));
+    assert_eq!(check["changes"]["added"][0], "behave");
+    let shown = desk.json(&["app", "show", "travel-chat"]).await;
+    assert_eq!(shown["app"]["guest"], "built-in", "nothing changed");
+
+    let arguments = ["guest", "check", hostile, "--app", "travel-chat"];
+    let told = desk.airlock.run(&arguments).await.expect("it ends");
+    for line in [
+        "asks for  airlock:guest/dify@0.1.0: may run the Dify app that it serves, and no other\n",
+        "describes behave for travel-chat: Does this: behave.\n",
+        "as the guest of travel-chat:\n  + tool behave comes\n",
+        "  - tool travel_chat goes\n",
+    ] {
+        assert!(told.stdout.contains(line), "{}", told.stdout);
+    }
+}
