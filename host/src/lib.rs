@@ -10,6 +10,7 @@
 //! * [`files`] holds what goes in and out as a file: its bytes cross to no guest.
 //! * [`publish`] turns what a guest describes into what clients see; [`guests`] keeps the compiled guests.
 //! * [`ops`] is what an operator can do; [`admin`] carries it over `admin.sock`.
+//! * [`settings`] is what an operator sets for one app.
 //! * [`addresses`] says where an app is found, and how each client is set up for it.
 //!
 //! The rooms (`airlock-mcp`, `airlock-dify`, `airlock-sandbox`, `airlock-registry`) never name one another.
@@ -29,3 +30,4 @@ pub mod ops;
 pub mod publish;
 pub mod scaffold;
 pub mod server;
+pub mod settings;

@@ -19,6 +19,7 @@ use crate::addresses::Bases;
 use crate::admin;
 use crate::call::identity::Identities;
 use crate::call::journal::Journals;
+use crate::call::sessions::SessionConversations;
 use crate::call::{AppChanges, RegistryChannel, Services, Shared};
 use crate::config::{FileArgs, GuestArgs, LimitArgs};
 use crate::files::Files;
@@ -136,6 +137,7 @@ impl Server {
             dify,
             files: Arc::clone(&files),
             identities: Identities::new(&master),
+            conversations: SessionConversations::default(),
             changes: Arc::clone(&changes),
             journals: Journals::default(),
             limits: config.limits.call(),

@@ -75,7 +75,10 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 
 fn neighbour(server: &Server) -> anyhow::Result<Target> {
     let mut headers = HeaderMap::new();
-    let authority = server.url.authority().map_or("localhost", |it| it.as_str());
+    let authority = server
+        .url()?
+        .authority()
+        .map_or("localhost", |it| it.as_str());
     headers.insert(HOST, authority.parse()?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(
@@ -93,7 +96,7 @@ fn neighbour(server: &Server) -> anyhow::Result<Target> {
     });
     Ok(Target {
         address: server.address()?,
-        path: server.url.path().to_owned(),
+        paths: [server.url()?.path().to_owned()].into(),
         headers,
         body: call.to_string().into(),
         expected: Bytes::new(),
@@ -107,7 +110,7 @@ async fn p99(target: &Target) -> anyhow::Result<f64> {
     let began = Instant::now();
     while began.elapsed() < TIME {
         let sent = Instant::now();
-        let (_, answer) = load::exchange(&mut connection, target).await?;
+        let (_, answer) = load::exchange(&mut connection, target, 0).await?;
         latencies.push(sent.elapsed());
         let answer = String::from_utf8_lossy(&answer);
         ensure!(

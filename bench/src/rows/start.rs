@@ -121,6 +121,7 @@ async fn furnish(
         instances: 1,
         threads: 1,
         pooling: false,
+        ..EngineConfig::default()
     };
     let settings = GuestArgs::default().settings(engine, None, Some((registry.home(), &master)));
     let guests = Guests::new(settings)?;

@@ -15,8 +15,8 @@ pub(super) async fn serve(mut input: BufReader<Stdin>) -> anyhow::Result<()> {
     let world = narrow_world().await?;
     let neighbour = Neighbour::publish(&world).await?;
     let ready: Result<_, String> = Ok(Ready {
-        url: neighbour.url().to_owned(),
-        key: String::new(),
+        urls: vec![neighbour.url().to_owned()],
+        keys: Vec::new(),
     });
     println!(
         "{}",

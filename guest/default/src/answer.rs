@@ -2,15 +2,18 @@ use airlock_guest::dify::Answer;
 use airlock_guest::form::FILE_MARKER;
 use airlock_guest::{CallResult, Mode, Value};
 
+use crate::citations;
+use crate::conversation::{self, GoesOn};
+
 /// What the caller gets for an answer of the app: its words, then its files.
-pub(crate) fn result(mode: &Mode, mut answer: Answer) -> CallResult {
+pub(crate) fn result(mode: &Mode, mut answer: Answer, goes_on: GoesOn) -> CallResult {
     answer.outputs.values_mut().for_each(without_references);
     let mut result = CallResult::new();
     let said = said(mode, &answer);
     if !said.is_empty() {
         result = result.and(said);
     }
-    for file in answer.files {
+    for file in std::mem::take(&mut answer.files) {
         result = result.and(file);
     }
     if result.content.is_empty() {
@@ -28,34 +31,31 @@ pub(crate) fn result(mode: &Mode, mut answer: Answer) -> CallResult {
         other => result = result.and(format!("Note: Dify reports this run as `{other}`.")),
     }
     if *mode == Mode::Workflow {
-        result = result.structured(answer.outputs);
+        result = result.structured(std::mem::take(&mut answer.outputs));
     }
-    told(result, answer.usage, answer.conversation)
+    told(result, &answer, goes_on)
 }
 
 /// The same for a run that waits: what it said so far, and why it has not ended.
-pub(crate) fn unfinished(answer: Answer, waits: CallResult) -> CallResult {
+pub(crate) fn unfinished(mut answer: Answer, waits: CallResult, goes_on: GoesOn) -> CallResult {
     let mut result = waits;
     if !answer.text.is_empty() {
-        result.content.insert(0, answer.text.into());
+        let said = std::mem::take(&mut answer.text);
+        result.content.insert(0, said.into());
     }
-    for file in answer.files {
+    for file in std::mem::take(&mut answer.files) {
         result = result.and(file);
     }
-    told(result, answer.usage, answer.conversation)
+    told(result, &answer, goes_on)
 }
 
-fn told(mut result: CallResult, usage: Option<Value>, conversation: Option<String>) -> CallResult {
-    if let Some(usage) = usage {
-        result = result.meta("airlock/usage", usage);
+/// What there is to say beside the answer.
+fn told(result: CallResult, answer: &Answer, goes_on: GoesOn) -> CallResult {
+    let mut result = citations::told(result, &answer.extra);
+    if let Some(usage) = &answer.usage {
+        result = result.meta("airlock/usage", usage.clone());
     }
-    if let Some(handle) = conversation {
-        // Clients hand `_meta` to programs and the text to the model: whoever goes on needs the handle.
-        result = result
-            .and(format!("(To go on with this conversation, call again with `conversation` set to `{handle}`.)"))
-            .meta("airlock/conversation", handle);
-    }
-    result
+    conversation::told(result, answer, goes_on)
 }
 
 /// The app's words. A workflow has outputs instead, and so may an app of a mode that is not known: its only text as it is,

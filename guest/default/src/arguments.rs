@@ -2,10 +2,10 @@ use airlock_guest::dify::Request;
 use airlock_guest::form::{Field, Form, Kind, Uploads};
 use airlock_guest::{App, CallRequest, Error, FileRef, Mode, Schema};
 
+use crate::conversation;
+
 /// What the user says, in the modes that converse.
 pub(crate) const QUERY: &str = "query";
-/// The handle of a conversation that goes on, in the same modes.
-const CONVERSATION: &str = "conversation";
 /// Files for the whole message, where the app takes those.
 const FILES: &str = "files";
 
@@ -13,6 +13,8 @@ const FILES: &str = "files";
 /// tool needs for itself where the app converses or takes files beside its form.
 pub(crate) struct Layout {
     converses: bool,
+    /// Does a client's session go on with its conversation by itself?
+    per_session: bool,
     uploads: Option<Uploads>,
     /// The app's form under the arguments' names.
     form: Form,
@@ -24,6 +26,7 @@ impl Layout {
     pub(crate) fn of(app: &App) -> Layout {
         let mut layout = Layout {
             converses: app.mode.converses(),
+            per_session: app.setting("conversation") == Some("per-session"),
             // A workflow takes its files through variables.
             uploads: app.uploads().filter(|_| app.mode != Mode::Workflow),
             form: app.form(),
@@ -32,7 +35,7 @@ impl Layout {
         // `query` is a variable like any other where nobody converses, and one that completion apps commonly have.
         let mut taken = Vec::new();
         if layout.converses {
-            taken.extend([QUERY, CONVERSATION]);
+            taken.extend([QUERY, conversation::ARGUMENT]);
         }
         if layout.uploads.is_some() {
             taken.push(FILES);
@@ -93,13 +96,18 @@ impl Layout {
             .min_length(1)
             .title("Query")
             .description("What to say to the app.");
-        let conversation = Schema::text().title("Conversation").description(
-            "Goes on with an earlier conversation: the handle that its answer ended with. Leave it out to start a new one.",
-        );
+        let handle = Schema::text()
+            .title("Conversation")
+            .description(if self.per_session {
+                "Leave it out to go on with the conversation of this session, if there is one. `new` starts a new one, and \
+                 the handle of an earlier answer goes back to that conversation."
+            } else {
+                "Goes on with an earlier conversation: the handle that its answer ended with. Leave it out to start a new one."
+            });
         Schema::object()
             .required(QUERY, query)
             .form(&self.form)
-            .property(CONVERSATION, conversation)
+            .property(conversation::ARGUMENT, handle)
     }
 
     /// What Dify is asked for these arguments.
@@ -110,10 +118,7 @@ impl Layout {
         let mut request = Request::new();
         if self.converses {
             request.query = Some(call.get(QUERY)?);
-            // A model that has nothing to say there says "".
-            request.conversation = call
-                .get::<Option<String>>(CONVERSATION)?
-                .filter(|handle| !handle.is_empty());
+            request.conversation = conversation::wanted(&call)?;
         }
         if self.uploads.is_some() {
             let files: Option<Vec<FileRef>> = call.get(FILES)?;
@@ -122,7 +127,7 @@ impl Layout {
         let mut arguments = call.arguments;
         if self.converses {
             arguments.remove(QUERY);
-            arguments.remove(CONVERSATION);
+            arguments.remove(conversation::ARGUMENT);
         }
         if self.uploads.is_some() {
             arguments.remove(FILES);

@@ -1,7 +1,8 @@
 //! The guest that serves any Dify app from its parameters alone.
 //!
 //! One tool per app. `name` makes its name, `describe` the words around it, `arguments` turns the app's form into the
-//! tool's arguments and a call's arguments into Dify's inputs, and `answer` shapes what comes back. `pause` is for apps that ask
+//! tool's arguments and a call's arguments into Dify's inputs, and `answer` shapes what comes back, with `citations` and how
+//! its `conversation` goes on. `pause` is for apps that ask
 //! a person on the way: a second tool then takes the answers of those whom the client cannot ask. Besides, `prompts`
 //! offers people something to begin with and finishes what they type, and `about` has the app's facts to read.
 
@@ -14,6 +15,8 @@ use airlock_guest::{
 mod about;
 mod answer;
 mod arguments;
+mod citations;
+mod conversation;
 mod describe;
 mod name;
 mod pause;
@@ -22,6 +25,7 @@ mod prompts;
 mod tests;
 
 use arguments::Layout;
+use conversation::GoesOn;
 
 /// Serves any Dify app.
 #[derive(Debug)]
@@ -36,9 +40,10 @@ impl Guest for AnyApp {
 
     fn call(app: &App, request: CallRequest) -> Result<Outcome, Error> {
         let takes_answers = name::published(&request, name::of_answers(app));
+        let goes_on = GoesOn::from(&request);
         match request.answers.as_ref() {
             Some(answers) if !answers.state.is_empty() => {
-                return pause::answered(app, &takes_answers, answers);
+                return pause::answered(app, &takes_answers, answers, goes_on);
             }
             _ => {}
         }
@@ -50,7 +55,7 @@ impl Guest for AnyApp {
         }
         // A run that fails is Dify's error as it came: the host has the words for each client.
         let answer = dify::run_app(&Layout::of(app).request(request)?)?;
-        Ok(pause::outcome(app, &takes_answers, answer))
+        Ok(pause::outcome(app, &takes_answers, answer, goes_on))
     }
 }
 

@@ -8,6 +8,7 @@ use airlock_guest::{
     client, json,
 };
 
+use crate::conversation::GoesOn;
 use crate::{answer, describe, name};
 
 /// The guest's key for its question.
@@ -59,11 +60,17 @@ pub(crate) fn answer(app: &App, tool: &str, request: &CallRequest) -> Result<Out
             .unwrap_or_default(),
         ..Reply::default()
     };
-    Ok(outcome(app, tool, dify::resume(&reply)?.finish()?))
+    let goes_on = GoesOn::from_reply(request);
+    Ok(outcome(app, tool, dify::resume(&reply)?.finish()?, goes_on))
 }
 
 /// Goes on with a run after its question was put to the user.
-pub(crate) fn answered(app: &App, tool: &str, answers: &Answers) -> Result<Outcome, Error> {
+pub(crate) fn answered(
+    app: &App,
+    tool: &str,
+    answers: &Answers,
+    goes_on: GoesOn,
+) -> Result<Outcome, Error> {
     let state: Option<Value> = std::str::from_utf8(&answers.state)
         .ok()
         .and_then(|state| state.parse().ok());
@@ -83,7 +90,7 @@ pub(crate) fn answered(app: &App, tool: &str, answers: &Answers) -> Result<Outco
         .into());
     }
     match dify::resume(&reply(&pause, &response["content"])) {
-        Ok(run) => Ok(outcome(app, tool, run.finish()?)),
+        Ok(run) => Ok(outcome(app, tool, run.finish()?, goes_on)),
         // Clients check what is typed, or not.
         Err(Error::InvalidArguments(words)) => Ok(question(&pause, &words).into()),
         Err(error) => Err(error),
@@ -92,9 +99,9 @@ pub(crate) fn answered(app: &App, tool: &str, answers: &Answers) -> Result<Outco
 
 /// What a run came to: its result, or a question where the app waits and the client's user can be asked. `tool` is what takes
 /// an answer else.
-pub(crate) fn outcome(app: &App, tool: &str, answer: Answer) -> Outcome {
+pub(crate) fn outcome(app: &App, tool: &str, answer: Answer, goes_on: GoesOn) -> Outcome {
     if answer.status != "paused" {
-        return answer::result(&app.mode, answer).into();
+        return answer::result(&app.mode, answer, goes_on).into();
     }
     let pauses = answer.pauses();
     if takes_forms()
@@ -108,7 +115,7 @@ pub(crate) fn outcome(app: &App, tool: &str, answer: Answer) -> Outcome {
         &pauses,
         "The app waits for a person, so this is not done yet.",
     );
-    answer::unfinished(answer, waits).into()
+    answer::unfinished(answer, waits, goes_on).into()
 }
 
 /// Clients that say no more than `{}` mean forms.

@@ -7,6 +7,7 @@ use airlock_guest::{
 
 use crate::AnyApp;
 
+mod conversation;
 mod pause;
 
 pub(super) fn app(name: &str, mode: Mode, form: Value) -> App {
@@ -249,7 +250,7 @@ fn an_app_of_a_mode_that_is_not_known_answers_with_its_text_or_else_with_its_out
         ..silent.clone()
     };
     for (answer, said) in [(silent, "R"), (speaking, "said")] {
-        let result = crate::answer::result(&oracle, answer);
+        let result = crate::answer::result(&oracle, answer, crate::conversation::GoesOn::ByHandle);
         assert_eq!(texts(&result), [said]);
         assert_eq!(result.structured, None);
     }

@@ -42,7 +42,7 @@ pub use error::{DifyError, Error};
 pub use manifest::{Manifest, Tool};
 pub use outcome::{CallResult, Content, End, FileRef, Outcome, Questions};
 pub use prompt::{Message, Prompt, PromptArgument, PromptList, PromptRequest, PromptResult, Role};
-pub use request::{Answers, CallRequest};
+pub use request::{Answers, CallRequest, Session};
 pub use resource::{
     Body, Contents, ReadRequest, ReadResult, Resource, ResourceList, ResourceTemplate,
 };

@@ -126,6 +126,14 @@ impl CallResult {
         self.meta.insert(name.into(), value.into());
         self
     }
+
+    /// The handle that the client's session goes on with. It has no effect without [`crate::CallRequest::session`].
+    #[must_use]
+    pub fn conversation(mut self, handle: impl Into<String>) -> CallResult {
+        self.extra
+            .insert("conversation".to_owned(), Value::String(handle.into()));
+        self
+    }
 }
 
 /// What has to be asked before a call can go on. The host keeps `state` sealed, asks, and calls again with

@@ -45,6 +45,25 @@ impl CallRequest {
     }
 }
 
+/// The client's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session<'a> {
+    /// The handle that it goes on with; none where it has no conversation yet.
+    pub conversation: Option<&'a str>,
+}
+
+impl CallRequest {
+    /// The client's session, where the operator lets conversations follow sessions and the client has one. Say with
+    /// [`crate::CallResult::conversation`] what it goes on with.
+    #[must_use]
+    pub fn session(&self) -> Option<Session<'_>> {
+        let session = self.extra.get("session")?;
+        Some(Session {
+            conversation: session.get("conversation").and_then(Value::as_str),
+        })
+    }
+}
+
 /// A person's answers to [`crate::Questions`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answers {

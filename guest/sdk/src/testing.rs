@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::client::{Caller, Change, Level};
 use crate::dify::{Answer, Event, Reply, Request};
@@ -63,6 +63,8 @@ struct Script {
 struct State {
     scripts: VecDeque<Script>,
     caller: Caller,
+    /// What calls get besides.
+    extra: Map<String, Value>,
     remaining: Duration,
     /// How often `cancelled` still answers no; none means always.
     patience: Option<usize>,
@@ -125,6 +127,19 @@ impl Host {
     #[must_use]
     pub fn caller(self, caller: Caller) -> Host {
         self.0.borrow_mut().caller = caller;
+        self
+    }
+
+    /// The client has a session that conversations follow; it goes on with this one.
+    #[must_use]
+    pub fn session(self, conversation: Option<&str>) -> Host {
+        let session = match conversation {
+            Some(handle) => json!({ "conversation": handle }),
+            None => json!({}),
+        };
+        let mut state = self.0.borrow_mut();
+        state.extra.insert("session".to_owned(), session);
+        drop(state);
         self
     }
 
@@ -225,13 +240,15 @@ impl Host {
         let Value::Object(arguments) = arguments else {
             panic!("a tool's arguments are an object, not {arguments}")
         };
+        // A borrow must not last while the guest uses its imports.
+        let extra = self.0.borrow().extra.clone();
         G::call(
             app,
             CallRequest {
                 tool: tool.to_owned(),
                 arguments,
                 answers,
-                ..CallRequest::default()
+                extra,
             },
         )
     }

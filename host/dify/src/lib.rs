@@ -23,6 +23,7 @@ mod event;
 mod facts;
 mod fold;
 mod follow;
+mod history;
 mod human_input;
 mod joined;
 mod key;

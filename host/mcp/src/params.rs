@@ -60,6 +60,9 @@ pub(crate) struct Params<'a> {
 pub(crate) struct Meta<'a> {
     #[serde(borrow, rename = "progressToken")]
     pub(crate) progress_token: Option<&'a RawValue>,
+    /// Ours: are progress messages to show the answer's text as it grows?
+    #[serde(borrow, rename = "airlock/partialText")]
+    pub(crate) partial_text: Option<&'a RawValue>,
     /// Its presence marks a request of the stateless era.
     #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
     pub(crate) protocol_version: Option<&'a RawValue>,

@@ -19,7 +19,10 @@ use crate::{Config, Version, envelope::Id, session::prefix};
 
 /// Where a call says how far it is. Cheap to clone; reporting never waits.
 #[derive(Clone, Debug)]
-pub struct Progress(Option<Arc<watch::Sender<Report>>>);
+pub struct Progress {
+    slot: Option<Arc<watch::Sender<Report>>>,
+    text: bool,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Report {
@@ -44,7 +47,7 @@ impl Progress {
     /// Says how far the call is: `done` of `total` in the tool's own units, and a line for the person who waits (1 KiB;
     /// the rest is cut off). Without `done`, one step more than before. A number that does not rise is raised.
     pub fn report(&self, done: Option<f64>, total: Option<f64>, message: Option<String>) {
-        if let Some(slot) = &self.0 {
+        if let Some(slot) = &self.slot {
             slot.send_replace(Report {
                 done,
                 total,
@@ -55,13 +58,27 @@ impl Progress {
 
     /// For a client that cannot be told.
     pub(crate) fn off() -> Self {
-        Self(None)
+        Self {
+            slot: None,
+            text: false,
+        }
     }
 
     /// Did the client ask for progress? Reports are dropped if not.
     pub fn wanted(&self) -> bool {
-        self.0.is_some()
+        self.slot.is_some()
     }
+
+    /// Did it also ask to see the answer's text while it grows (`airlock/partialText`)?
+    pub fn wants_text(&self) -> bool {
+        self.text && self.wanted()
+    }
+}
+
+/// What a request says of the progress that it wants.
+pub(crate) struct Wanted<'a> {
+    pub(crate) token: Id<'a>,
+    pub(crate) text: bool,
 }
 
 /// The receiving side: notifications, ready to be sent.
@@ -87,13 +104,14 @@ struct Stream {
 
 /// Both sides for one call; without a token both do nothing.
 pub(crate) fn channel(
-    token: Option<Id<'_>>,
+    wanted: Option<Wanted<'_>>,
     version: Version,
     config: &Config,
 ) -> (Progress, Notifications) {
-    let Some(token) = token else {
-        return (Progress(None), Notifications(None));
+    let Some(Wanted { token, text }) = wanted else {
+        return (Progress::off(), Notifications(None));
     };
+    let has_messages = version >= Version::V2025_03_26;
     let (slot, reports) = watch::channel(Report::default());
     let slot = Arc::new(slot);
     let now = Instant::now();
@@ -101,7 +119,7 @@ pub(crate) fn channel(
         _slot: Arc::clone(&slot),
         reports,
         token: token.as_str().into(),
-        has_messages: version >= Version::V2025_03_26,
+        has_messages,
         every: config.progress_every,
         heartbeat: config.heartbeat,
         due: now,
@@ -111,7 +129,11 @@ pub(crate) fn channel(
         total: None,
         message: None,
     };
-    (Progress(Some(slot)), Notifications(Some(stream)))
+    let progress = Progress {
+        slot: Some(slot),
+        text: text && has_messages,
+    };
+    (progress, Notifications(Some(stream)))
 }
 
 impl Notifications {
@@ -231,7 +253,12 @@ mod tests {
 
     fn stream(version: Version) -> (Progress, Notifications) {
         let raw: &RawValue = serde_json::from_str("\"t\"").expect("JSON");
-        channel(Id::parse(raw), version, &Config::default())
+        let token = Id::parse(raw).expect("an id");
+        channel(
+            Some(Wanted { token, text: true }),
+            version,
+            &Config::default(),
+        )
     }
 
     fn params(notification: &Bytes) -> serde_json::Value {
@@ -333,5 +360,6 @@ mod tests {
         let (progress, mut notifications) = stream(Version::V2024_11_05);
         progress.report(Some(1.0), None, Some("hello".to_owned()));
         assert_eq!(params(&notifications.next().await).get("message"), None);
+        assert!(!progress.wants_text(), "nobody could see it");
     }
 }

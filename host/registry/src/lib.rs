@@ -41,7 +41,7 @@ pub use error::Error;
 pub use home::{Home, HomeError, HomeLock};
 pub use keys::{KeyError, MasterKey, Purpose};
 pub use open::OpenError;
-pub use overlay::{Overlay, PropertyOverlay, ToolOverlay};
+pub use overlay::{OutputOverlay, Overlay, PropertyOverlay, ToolOverlay};
 pub use registry::Registry;
 pub use seal::{Sealer, Unsealable};
 pub use secret::Secret;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What the operator changed, by the guest's own names. An entry whose tool or property is gone stays: the guest may
 /// bring it back, and the operator's words are not ours to drop.
@@ -31,9 +31,26 @@ pub struct ToolOverlay {
     /// What an AI reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What its structured results promise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputOverlay>,
     /// By the name of the input property.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertyOverlay>,
+}
+
+/// A schema of a tool's structured results, in the place of the guest's own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputOverlay {
+    /// JSON Schema 2020-12 of type `object`.
+    pub schema: Map<String, Value>,
+    /// Was it learnt from runs? Then it is a guess, and the first result that does not fit takes it back.
+    #[serde(default)]
+    pub learnt: bool,
+    /// It was taken back, and is kept for the operator to see.
+    #[serde(default)]
+    pub withdrawn: bool,
 }
 
 /// One input property's changes.

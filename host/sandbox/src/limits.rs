@@ -181,10 +181,7 @@ impl Words {
         if self.over {
             return Err(None);
         }
-        let (bytes, lines) = (
-            self.bytes.checked_sub(bytes),
-            self.lines.checked_sub(lines),
-        );
+        let (bytes, lines) = (self.bytes.checked_sub(bytes), self.lines.checked_sub(lines));
         match (bytes, lines) {
             (Some(bytes), Some(lines)) => {
                 (self.bytes, self.lines) = (bytes, lines);

@@ -116,6 +116,15 @@ pub fn request(operation: Operation) -> Asked {
             format!("{}/limits", one(&app)),
             serde_json::to_vec(&limits).expect("names and numbers are plain data"),
         ),
+        Operation::Set { app, settings } => asked(
+            Method::PATCH,
+            format!("{}/settings", one(&app)),
+            serde_json::to_vec(&settings).expect("strings are JSON"),
+        ),
+        Operation::Learn { app, publish } => bare(
+            if publish { Method::POST } else { Method::GET },
+            format!("{}/learn", one(&app)),
+        ),
         Operation::SetGuest {
             app,
             component: Some(bytes),
@@ -210,6 +219,15 @@ pub fn operation(
                     app,
                     limits: serde_json::from_slice(&body).map_err(|error| not(&error))?,
                 },
+                ("settings", "PATCH") => Operation::Set {
+                    app,
+                    settings: serde_json::from_slice(&body).map_err(|error| not(&error))?,
+                },
+                ("learn", "GET") => Operation::Learn {
+                    app,
+                    publish: false,
+                },
+                ("learn", "POST") => Operation::Learn { app, publish: true },
                 ("guest", "PUT") => Operation::SetGuest {
                     app,
                     component: Some(body),
@@ -220,7 +238,7 @@ pub fn operation(
                 },
                 (
                     "enable" | "disable" | "regenerate" | "refresh" | "key" | "words" | "limits"
-                    | "guest",
+                    | "settings" | "learn" | "guest",
                     _,
                 ) => {
                     return wrong();
@@ -267,6 +285,7 @@ mod tests {
         let words = Words {
             name: Change::Set("n".into()),
             title: Change::Clear,
+            output_schema: Change::Set(serde_json::Map::new()),
             inputs: [("q".into(), input)].into(),
             ..Words::default()
         };
@@ -298,6 +317,20 @@ mod tests {
             key: Secret::new("app-2"),
         });
         there_and_back(Operation::Describe { app: app(), words });
+        there_and_back(Operation::Set {
+            app: app(),
+            settings: [
+                ("a".to_owned(), Some("b".to_owned())),
+                ("c".to_owned(), None),
+            ]
+            .into(),
+        });
+        for publish in [false, true] {
+            there_and_back(Operation::Learn {
+                app: app(),
+                publish,
+            });
+        }
         there_and_back(Operation::SetGuest {
             app: app(),
             component: Some(vec![0]),

@@ -53,6 +53,7 @@ impl Inner {
         if let Some(refusal) = lacking(tool, call.context.client.capabilities) {
             return refusal;
         }
+        let session = call.context.session.filter(|_| self.settings.per_session);
         let ready = match self.ready(call.context, &files, journal.cloned()).await? {
             Ok(ready) => ready,
             Err(_) if resumed => return Err(CallError::Interrupted),
@@ -62,7 +63,7 @@ impl Inner {
             tool: tool.guest_name.clone(),
             arguments: Value::Object(arguments).to_string(),
             answers: call.answers.map(answers),
-            extra: self.published.names(),
+            extra: self.extra(session),
         };
         let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready.component.call(app, request, ready.backend, limits);
@@ -75,6 +76,12 @@ impl Inner {
             let delivered = files.deliver(complete.content.iter_mut().collect());
             self.until_over(&ready.cancelled, delivered).await?;
             files.tell(&mut complete.meta);
+            if let Some(promise) = &tool.promise {
+                self.keep(promise, tool, complete).await;
+            }
+        }
+        if let Some(session) = session {
+            self.went_on(session, &ended);
         }
         outcome::result(&self.meter, self.limits.result, tool, ended)
     }

@@ -17,9 +17,10 @@ use super::journal::Journal;
 use super::pauses::Opened;
 use super::run::{NewRun, Wanted};
 use super::service::Inner;
-use super::translate;
+use super::translate::{self, Messages};
 use crate::files::{CallFiles, Pending};
 use crate::limits::Limit;
+use crate::settings::PartialText;
 
 /// Characters of a guest's log line that reach the operator's log.
 const LOG_LINE: usize = 2_000;
@@ -109,7 +110,22 @@ impl CallBackend {
             wanted,
             journal: self.journal.clone(),
             cancelled: self.cancelled.clone(),
+            messages: self.messages(),
             report: Box::new(report),
+        }
+    }
+
+    /// What progress messages are made of: the answer's text where client and operator want it to be seen.
+    fn messages(&self) -> Messages {
+        let text = match self.service.settings.partial_text {
+            PartialText::OnRequest => self.progress.wants_text(),
+            PartialText::Always => self.progress.wanted(),
+            PartialText::Never => false,
+        };
+        if text {
+            Messages::with_text(&self.files)
+        } else {
+            Messages::default()
         }
     }
 

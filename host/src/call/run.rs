@@ -26,7 +26,9 @@ pub(super) struct NewRun {
     /// Of a call that is a task, or may become one.
     pub(super) journal: Option<Arc<Journal>>,
     pub(super) cancelled: CancellationToken,
-    /// Takes what Dify's events are worth to the person who waits.
+    /// Makes of Dify's events what they are worth to the person who waits.
+    pub(super) messages: translate::Messages,
+    /// Takes it.
     pub(super) report: Box<dyn Fn(String) + Send>,
 }
 
@@ -96,7 +98,7 @@ impl NewRun {
             biased;
             () = over(&cancelled, &service) => return,
             () = answer_to.closed() => return,
-            begun = Begun::new(&self.app, self.wanted, self.journal, self.report) => begun,
+            begun = Begun::new(&self.app, self.wanted, self.journal, (self.messages, self.report)) => begun,
         };
         // The guest may be gone when it comes to an end; then nobody wants to know.
         let mut begun = match begun {
@@ -159,7 +161,7 @@ impl NewRun {
             biased;
             () = over(&cancelled, &service) => return,
             () = events.closed() => return,
-            begun = Begun::new(&self.app, self.wanted, self.journal, self.report) => begun,
+            begun = Begun::new(&self.app, self.wanted, self.journal, (self.messages, self.report)) => begun,
         };
         let mut begun = match begun {
             Some(Ok(begun)) => begun,
@@ -222,12 +224,12 @@ impl Begun {
         app: &App,
         wanted: Wanted,
         journal: Option<Arc<Journal>>,
-        report: Box<dyn Fn(String) + Send>,
+        (messages, report): (translate::Messages, Box<dyn Fn(String) + Send>),
     ) -> Option<Result<Self, Error>> {
         let begun = |(run, noted)| Self {
             run,
             noted,
-            messages: translate::Messages::default(),
+            messages,
             report,
         };
         let Some(journal) = journal else {

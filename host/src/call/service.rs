@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::changes::AppChanges;
 use super::identity::Identities;
 use super::journal::Journals;
+use super::sessions::SessionConversations;
 use super::tasks::AppTasks;
 use crate::facts::Facts;
 use crate::files::{Files, Owner, Sizes};
@@ -27,6 +28,7 @@ use crate::guests::Guests;
 use crate::limits::{self, CallLimits};
 use crate::metrics::{Meter, Metrics, Outcome};
 use crate::publish::{Catalogue, Manifest, Published};
+use crate::settings::AppSettings;
 
 /// What all services share.
 pub struct Shared {
@@ -40,6 +42,8 @@ pub struct Shared {
     pub files: Arc<Files>,
     /// Who callers are to Dify.
     pub identities: Identities,
+    /// Which conversations sessions go on with.
+    pub conversations: SessionConversations,
     /// Where changes of apps are told.
     pub changes: Arc<AppChanges>,
     /// Which runs the calls have started that are tasks.
@@ -76,6 +80,7 @@ pub(super) struct Inner {
     pub(super) owner: Owner,
     /// Has it been seen to wait for a person?
     pub(super) pauses: bool,
+    pub(super) settings: AppSettings,
     pub(super) dify: Option<airlock_dify::App>,
     pub(super) limits: CallLimits,
     pub(super) meter: Meter,
@@ -139,6 +144,7 @@ impl Service {
             sizes: Sizes::of(&facts.parameters),
             owner: Owner::from(&*record),
             pauses: facts.pauses,
+            settings: AppSettings::of(&record.settings),
             dify,
             tools: published.list().map_err(|error| unserved(&error))?,
             catalog: catalog.map_err(|error| unserved(&error))?,

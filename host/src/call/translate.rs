@@ -1,9 +1,12 @@
 //! From Dify's words to the contract's, and from Dify's events to words for the person who waits.
 
+use std::sync::Arc;
+
 use airlock_dify::{Answer, Error, Event, Node, Status};
 use airlock_sandbox::wit;
 use serde_json::{Value, json};
 
+use super::partial::Partial;
 use super::pauses;
 use super::service::Inner;
 use crate::files::CallFiles;
@@ -13,14 +16,29 @@ use crate::files::CallFiles;
 pub(super) struct Messages {
     nodes: bool,
     characters: usize,
+    /// Where the text itself is to be seen.
+    partial: Option<Partial>,
 }
 
 /// Characters of the answer between two messages of a mode that has no nodes to name.
 const TEXT_STEP: usize = 200;
 
 impl Messages {
+    /// With the answer's text among them.
+    pub(super) fn with_text(files: &Arc<CallFiles>) -> Self {
+        Self {
+            partial: Some(Partial::new(files)),
+            ..Self::default()
+        }
+    }
+
     /// The message that `event` is worth.
     pub(super) fn of(&mut self, event: &Event) -> Option<String> {
+        match (event, &mut self.partial) {
+            (Event::Text(text), Some(partial)) => return partial.push(text),
+            (Event::Replace(text), Some(partial)) => return partial.replace(text),
+            _ => {}
+        }
         match event {
             Event::Started => Some("Dify has started".into()),
             Event::NodeStarted(node) => {
@@ -39,7 +57,7 @@ impl Messages {
                 None => format!("{}: {}", round.title, round.begun),
             }),
             Event::Thought(_) => Some("Thinking".into()),
-            // The text itself stays back: a moderation may still replace it.
+            // The text itself stays back where nobody has asked for it: a moderation may still replace it.
             Event::Text(text) if !self.nodes => {
                 let before = self.characters / TEXT_STEP;
                 let first = self.characters == 0;

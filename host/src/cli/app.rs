@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use airlock_registry::Secret;
 use anyhow::{Context, bail};
 use clap::{Args, FromArgMatches, Subcommand};
+use serde_json::{Map, Value};
 
 use super::{Global, door, output};
 use crate::limits::{Limit, Unit};
@@ -40,7 +41,7 @@ pub enum AppCommand {
     /// Give an app another key of Dify's, after its own was replaced there. Address and texts stay.
     #[command(after_help = "Example:\n  printf %s \"$KEY\" | airlock app key travel-chat -")]
     Key(KeyArgs),
-    /// Set a tool's name, title and description, and each input's text or fixed value.
+    /// Set a tool's name, title, description and output schema, and each input's text or fixed value.
     #[command(
         after_help = "Example:\n  airlock app describe travel-chat --description 'Plans a trip. Use it for travel questions.' \\\n    --input topic='Where the trip goes' --pin style='\"short\"'"
     )]
@@ -50,6 +51,19 @@ pub enum AppCommand {
         after_help = "Example:\n  airlock app limits travel-chat --memory 128MiB --cpu 5s\n  airlock app limits travel-chat --memory default"
     )]
     Limits(LimitsArgs),
+    /// Set how an app is served: one conversation for each session, the answer's text in progress messages, and what its
+    /// guest reads.
+    #[command(after_help = "Settings (an empty value takes one off):\n  \
+            conversation=per-session  a session of a client goes on with its conversation by itself\n  \
+            partial_text=always       progress messages show the answer's text as it grows; `never` not even on request\n\n\
+            Example:\n  airlock app set travel-chat conversation=per-session partial_text=")]
+    Set(SetArgs),
+    /// Learn from the runs that Dify keeps of a workflow which outputs its results always have. Nothing is changed without
+    /// --publish.
+    #[command(
+        after_help = "Example:\n  airlock app learn weekly-report\n  airlock app learn weekly-report --publish"
+    )]
+    Learn(LearnArgs),
     /// Give an app another guest, or the built-in one again.
     #[command(
         after_help = "Example:\n  airlock app guest travel-chat my-guest.wasm\n  airlock app guest travel-chat --built-in"
@@ -126,6 +140,9 @@ pub struct DescribeArgs {
     /// What the tool does and when to use it. Empty: the guest's own.
     #[arg(long)]
     description: Option<String>,
+    /// A file with the JSON Schema of the structured results, of type `object`. Empty: the guest's own, or none.
+    #[arg(long, value_name = "FILE")]
+    output_schema: Option<String>,
     /// An input's text. Empty: the guest's own.
     #[arg(long = "input", value_name = "NAME=TEXT", value_parser = pair)]
     inputs: Vec<(String, String)>,
@@ -203,6 +220,26 @@ impl FromArgMatches for LimitChanges {
     }
 }
 
+/// Options of `app set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// The app.
+    app: String,
+    /// What to set.
+    #[arg(value_name = "NAME=VALUE", value_parser = pair, required = true)]
+    settings: Vec<(String, String)>,
+}
+
+/// Options of `app learn`.
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    /// The app.
+    app: String,
+    /// Promise it to clients from now on. A result that does not fit takes it back.
+    #[arg(long)]
+    publish: bool,
+}
+
 /// Options of `app guest`.
 #[derive(Debug, Args)]
 pub struct GuestArgs {
@@ -262,16 +299,30 @@ impl DescribeArgs {
             name: self.name.map_or(Change::Keep, change),
             title: self.title.map_or(Change::Keep, change),
             description: self.description.map_or(Change::Keep, change),
+            output_schema: self.output_schema.map_or(Ok(Change::Keep), schema)?,
             inputs,
         };
         if words.changes_nothing() {
-            bail!("nothing to set: give --name, --title, --description, --input, --pin or --unpin");
+            bail!(
+                "nothing to set: give --name, --title, --description, --output-schema, --input, --pin or --unpin"
+            );
         }
         Ok(Operation::Describe {
             app: self.app,
             words,
         })
     }
+}
+
+fn schema(file: String) -> anyhow::Result<Change<Map<String, Value>>> {
+    if file.is_empty() {
+        return Ok(Change::Clear);
+    }
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("cannot read the schema {file}"))?;
+    let schema =
+        serde_json::from_str(&text).with_context(|| format!("{file} holds no JSON object"))?;
+    Ok(Change::Set(schema))
 }
 
 /// Reads a component, with a word on what is wrong with the file rather than with the guest.
@@ -313,6 +364,18 @@ pub async fn run(global: &Global, command: AppCommand) -> anyhow::Result<()> {
                 limits: args.changes.0,
             }
         }
+        AppCommand::Set(args) => Operation::Set {
+            app: args.app,
+            settings: args
+                .settings
+                .into_iter()
+                .map(|(name, value)| (name, Some(value).filter(|value| !value.is_empty())))
+                .collect(),
+        },
+        AppCommand::Learn(args) => Operation::Learn {
+            app: args.app,
+            publish: args.publish,
+        },
         AppCommand::Guest(args) => {
             let component = args.file.as_deref().map(read_component).transpose()?;
             Operation::SetGuest {

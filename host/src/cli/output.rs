@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::ops::{AppView, GuestCheck, Reply};
+use crate::ops::{AppView, GuestCheck, Learnt, Reply};
 use crate::publish::difference::{Difference, Renamed};
 
 /// Prints a reply.
@@ -41,6 +41,7 @@ pub fn text(reply: &Reply) -> String {
                 app.slug
             )
         }
+        Reply::Learnt { app, learnt } => self::learnt(app, learnt),
         Reply::App { app } => one(app),
         Reply::Apps { apps } if apps.is_empty() => {
             "no app is registered; add one with: printf %s \"$KEY\" | airlock app add -\n".into()
@@ -74,6 +75,20 @@ pub fn text(reply: &Reply) -> String {
             apps,
         } => format!("airlock {version}: {enabled} of {apps} apps are on\n"),
     }
+}
+
+fn learnt(app: &AppView, learnt: &Learnt) -> String {
+    let schema = serde_json::to_string_pretty(&learnt.schema).expect("a JSON object is JSON");
+    let Learnt { tool, runs, .. } = learnt;
+    if learnt.published {
+        return format!(
+            "{schema}\n\nthis is what {tool} promises now, learnt from {runs} runs; a result that does not fit takes it back\n"
+        );
+    }
+    format!(
+        "{schema}\n\nthis held for the last {runs} runs of {tool}; promise it to clients with: airlock app learn {} --publish\n",
+        app.slug
+    )
 }
 
 fn checked(check: &GuestCheck) -> String {
@@ -167,6 +182,9 @@ fn one(app: &AppView) -> String {
     if let Some(trouble) = &app.trouble {
         line(&mut out, format_args!("\n  trouble: {trouble}"));
     }
+    for (name, value) in &app.settings {
+        line(&mut out, format_args!("\n  set {name}={value}"));
+    }
     for tool in &app.tools {
         line(&mut out, format_args!("\n  tool {}", tool.name));
         if let Some(title) = &tool.title {
@@ -188,6 +206,22 @@ fn one(app: &AppView) -> String {
                     ),
                 ),
             }
+        }
+        if let Some(schema) = &tool.output_schema {
+            let outputs = schema["properties"].as_object();
+            let names: Vec<&str> = outputs
+                .into_iter()
+                .flat_map(|outputs| outputs.keys().map(String::as_str))
+                .collect();
+            let learnt = if tool.output_learnt {
+                ", as learnt from runs"
+            } else {
+                ""
+            };
+            line(
+                &mut out,
+                format_args!("    promises outputs: {}{learnt}", names.join(", ")),
+            );
         }
     }
     if !app.limits.is_empty() {

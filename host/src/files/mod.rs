@@ -20,7 +20,7 @@ mod sizes;
 pub mod spool;
 mod take;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::io;
 use std::path::PathBuf;

@@ -44,6 +44,6 @@ pub(super) fn files() -> Arc<Files> {
 }
 
 /// A call of an app without a Dify.
-pub(super) fn call() -> CallFiles {
+pub(crate) fn call() -> CallFiles {
     CallFiles::new(files(), owner("app", 1), None)
 }

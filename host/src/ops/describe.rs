@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use airlock_registry::{AppRecord, Overlay};
+use airlock_registry::{AppRecord, OutputOverlay, Overlay};
 use serde_json::Value;
 
 use super::error::OpError;
-use super::wire::Words;
+use super::wire::{Change, Words};
 use crate::limits::Limit;
 use crate::publish::{Manifest, Published, Tool};
 
@@ -23,6 +23,16 @@ pub fn overlay(app: &AppRecord, words: Words) -> Result<Overlay, OpError> {
     words.name.apply(&mut entry.name);
     words.title.apply(&mut entry.title);
     words.description.apply(&mut entry.description);
+    match words.output_schema {
+        Change::Keep => {}
+        Change::Clear => entry.output = None,
+        Change::Set(schema) => {
+            entry.output = Some(OutputOverlay {
+                schema,
+                ..OutputOverlay::default()
+            });
+        }
+    }
     for (name, words) in words.inputs {
         // Words for an input that is gone may still be taken back.
         if !inputs(tool).any(|input| input == name) && !entry.properties.contains_key(&name) {

@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::guests::GuestError;
 use crate::limits::Limit;
 use crate::publish::published::OverlayFault;
+use crate::settings::SettingFault;
 
 /// An operation that was not done. The text says what happened and what to do next, for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,27 @@ pub enum OpError {
         "no server runs on this home, and only a running one counts: start it with `airlock serve`"
     )]
     NoServer,
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
+    /// No workflow, or one whose results its guest shapes.
+    #[error("only the outputs of a workflow that the built-in guest serves can be learnt: {0}")]
+    NotLearnt(&'static str),
+    /// Too few runs.
+    #[error(
+        "Dify keeps {found} runs of this app that went well, of its last 100, and {wanted} are needed: run it a few times first"
+    )]
+    TooFewRuns {
+        /// How many there are.
+        found: usize,
+        /// How many there must be.
+        wanted: usize,
+    },
+    /// Runs without anything in common.
+    #[error(
+        "the last {0} runs have no output in common that was always of one type, so there is nothing to promise"
+    )]
+    NothingInCommon(usize),
     /// What the registry holds is in another shape.
     #[error("what is stored of this app cannot be read ({0}); remove it and add it again")]
     Stored(String),
@@ -125,7 +147,11 @@ impl OpError {
             | Self::WhichTool(_)
             | Self::NoInput { .. }
             | Self::NotPerApp(_)
-            | Self::Limit { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::Limit { .. }
+            | Self::Setting(_)
+            | Self::NotLearnt(_)
+            | Self::TooFewRuns { .. }
+            | Self::NothingInCommon(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoServer => StatusCode::SERVICE_UNAVAILABLE,
             Self::Stored(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

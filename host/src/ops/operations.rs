@@ -1,5 +1,6 @@
 //! The operations, done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use airlock_dify::{AppKey, Dify};
@@ -16,6 +17,7 @@ use crate::guests::{self, Guests};
 use crate::limits::{self, Own};
 use crate::metrics::Metrics;
 use crate::publish::Published;
+use crate::settings;
 
 /// Everything an operation needs. The running server has one; so has the CLI when no server runs.
 pub struct Operations {
@@ -109,6 +111,14 @@ impl Operations {
                 let app = self.registry.set_overlay(&app.id, overlay).await?;
                 self.one(&app, None)
             }
+            Operation::Set { app, settings } => {
+                let app = self.find(&app)?;
+                self.set(&app, settings).await
+            }
+            Operation::Learn { app, publish } => {
+                let app = self.find(&app)?;
+                self.learn(&app, publish).await
+            }
             Operation::SetGuest { app, component } => {
                 let app = self.find(&app)?;
                 self.set_guest(&app, component).await
@@ -149,11 +159,11 @@ impl Operations {
         })
     }
 
-    fn find(&self, word: &str) -> Result<Arc<AppRecord>, OpError> {
+    pub(super) fn find(&self, word: &str) -> Result<Arc<AppRecord>, OpError> {
         Ok(Arc::clone(self.registry.snapshot().find(word)?))
     }
 
-    fn view(&self, app: &AppRecord) -> AppView {
+    pub(super) fn view(&self, app: &AppRecord) -> AppView {
         AppView {
             trouble: self.troubles.of(&app.id),
             ..AppView::new(app)
@@ -231,6 +241,32 @@ impl Operations {
             .set_key(app, key, facts.stored(), described)
             .await?;
         self.troubles.note(&app.id, None);
+        self.one(&app, None)
+    }
+
+    /// The guest has described the app with its new settings before anything changes.
+    async fn set(
+        &self,
+        app: &AppRecord,
+        changes: BTreeMap<String, Option<String>>,
+    ) -> Result<Reply, OpError> {
+        let mut settings = app.settings.clone();
+        for (name, value) in changes {
+            match value {
+                Some(value) => {
+                    settings::check(&name, &value, app.guest.is_none())?;
+                    settings.insert(name, value);
+                }
+                None => drop(settings.remove(&name)),
+            }
+        }
+        let facts = Facts::of(app).map_err(|error| OpError::Stored(error.to_string()))?;
+        let wanted = AppRecord {
+            settings: settings.clone(),
+            ..app.clone()
+        };
+        let described = described_from(&self.registry, &self.guests, &wanted, &facts).await?;
+        let app = self.registry.set_settings(app, settings, described).await?;
         self.one(&app, None)
     }
 

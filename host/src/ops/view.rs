@@ -1,5 +1,7 @@
 //! An app as operators see it.
 
+use std::collections::BTreeMap;
+
 use airlock_registry::{AppRecord, Overlay};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,6 +30,9 @@ pub struct AppView {
     /// What keeps it from being used as it stands, as Dify said last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// What the operator has set for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// What clients see.
     pub tools: Vec<ToolView>,
     /// Bounds of its own, in milliseconds, bytes or numbers.
@@ -58,6 +63,12 @@ pub struct ToolView {
     pub description: String,
     /// The inputs that callers see, and the pinned ones.
     pub inputs: Vec<InputView>,
+    /// JSON Schema of its structured results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
+    /// Was that learnt from runs?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub output_learnt: bool,
 }
 
 /// An input of a tool.
@@ -96,6 +107,7 @@ impl AppView {
                 .as_ref()
                 .map_or_else(|| "built-in".to_owned(), ToString::to_string),
             trouble: None,
+            settings: app.settings.clone(),
             tools: Vec::new(),
             limits: limits::own(&app.overlay),
             notes: Vec::new(),
@@ -183,5 +195,9 @@ fn tool_view(
         title: text("title"),
         description: text("description").unwrap_or_default(),
         inputs,
+        output_schema: json.get("outputSchema").cloned(),
+        output_learnt: words
+            .and_then(|words| words.output.as_ref())
+            .is_some_and(|output| output.learnt && !output.withdrawn),
     }
 }

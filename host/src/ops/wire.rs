@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use airlock_registry::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::check::GuestCheck;
 use super::view::AppView;
@@ -74,6 +74,20 @@ pub enum Operation {
         /// What to change.
         limits: BTreeMap<Limit, Option<u64>>,
     },
+    /// What the operator sets for an app, by name; `None` takes a setting off.
+    Set {
+        /// Which app.
+        app: String,
+        /// What to change.
+        settings: BTreeMap<String, Option<String>>,
+    },
+    /// Which output schema the runs of a workflow have kept so far.
+    Learn {
+        /// Which app.
+        app: String,
+        /// Promise it from now on.
+        publish: bool,
+    },
     /// Another guest; `None` is the built-in one.
     SetGuest {
         /// Which app.
@@ -104,7 +118,8 @@ impl Operation {
             | Self::Metrics
             | Self::List
             | Self::Show { .. }
-            | Self::CheckGuest { .. } => None,
+            | Self::CheckGuest { .. }
+            | Self::Learn { publish: false, .. } => None,
             Self::Add { .. } => Some("add"),
             Self::Enable { .. } => Some("enable"),
             Self::Disable { .. } => Some("disable"),
@@ -113,6 +128,8 @@ impl Operation {
             Self::SetKey { .. } => Some("key"),
             Self::Describe { .. } => Some("describe"),
             Self::Limit { .. } => Some("limits"),
+            Self::Set { .. } => Some("set"),
+            Self::Learn { publish: true, .. } => Some("learn"),
             Self::SetGuest { .. } => Some("guest"),
             Self::Remove { .. } => Some("remove"),
         }
@@ -178,6 +195,9 @@ pub struct Words {
     /// What an AI reads.
     #[serde(default, skip_serializing_if = "Change::is_keep")]
     pub description: Change<String>,
+    /// JSON Schema of the structured results, of type `object`.
+    #[serde(default, skip_serializing_if = "Change::is_keep")]
+    pub output_schema: Change<Map<String, Value>>,
     /// By the name of the input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, InputWords>,
@@ -202,6 +222,7 @@ impl Words {
         self.name.is_keep()
             && self.title.is_keep()
             && self.description.is_keep()
+            && self.output_schema.is_keep()
             && self.inputs.is_empty()
     }
 }
@@ -216,6 +237,13 @@ pub enum Reply {
         app: AppView,
         /// It was registered before, and was left as it was.
         existed: bool,
+    },
+    /// To `Learn`.
+    Learnt {
+        /// The app as it is now.
+        app: AppView,
+        /// What was learnt.
+        learnt: Learnt,
     },
     /// To what concerns one app.
     App {
@@ -253,12 +281,25 @@ pub enum Reply {
     },
 }
 
+/// What the runs of a workflow had in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Learnt {
+    /// The tool, by the name that clients call.
+    pub tool: String,
+    /// How many runs it was learnt from.
+    pub runs: usize,
+    /// JSON Schema of type `object`.
+    pub schema: Map<String, Value>,
+    /// Is it promised now?
+    pub published: bool,
+}
+
 impl Reply {
     /// The app that it is about; empty where it is about none.
     #[must_use]
     pub fn slug(&self) -> &str {
         match self {
-            Self::Added { app, .. } | Self::App { app } => &app.slug,
+            Self::Added { app, .. } | Self::Learnt { app, .. } | Self::App { app } => &app.slug,
             Self::Removed { removed } => removed,
             Self::Apps { .. }
             | Self::Checked { .. }

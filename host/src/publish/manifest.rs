@@ -225,10 +225,7 @@ fn compiles(
         what,
         why,
     };
-    if schema.get("type").and_then(Value::as_str) != Some("object") {
-        return Err(fault("its type must be \"object\"".to_owned()));
-    }
-    schema::compile(schema).map(drop).map_err(fault)
+    schema::of_object(schema).map(drop).map_err(fault)
 }
 
 #[cfg(test)]

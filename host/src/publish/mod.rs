@@ -6,8 +6,10 @@
 pub mod catalogue;
 pub mod difference;
 pub mod files;
+pub mod learn;
 pub mod lint;
 pub mod manifest;
+pub mod promise;
 pub mod published;
 mod references;
 pub mod schema;
@@ -15,4 +17,5 @@ pub mod schema;
 pub use catalogue::{Catalogue, CatalogueFault};
 pub use files::{FileInput, Many};
 pub use manifest::{Manifest, ManifestFault, Tool};
+pub use promise::Promise;
 pub use published::{Published, PublishedTool};

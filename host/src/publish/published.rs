@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::files::FileInput;
 use super::manifest::{Manifest, Tool, is_tool_name};
+use super::promise::Promise;
 use super::{lint, schema};
 
 /// One tool as it is published.
@@ -26,7 +27,10 @@ pub struct PublishedTool {
     pub files: Vec<FileInput>,
     /// Of what the guest gets: it has references where clients have files.
     input: Validator,
+    /// Of the guest's own output schema.
     output: Option<Validator>,
+    /// The operator's output schema, which stands in its place.
+    pub promise: Option<Promise>,
     pins: Map<String, Value>,
 }
 
@@ -73,7 +77,7 @@ impl PublishedTool {
         Ok(arguments)
     }
 
-    /// Does a structured result keep the promise of the tool's output schema? `None` when it does, or none was made.
+    /// Does a structured result keep the promise of the guest's output schema? `None` when it does, or none was made.
     #[must_use]
     pub fn broken_promise(&self, structured: Option<&Value>) -> Option<String> {
         let output = self.output.as_ref()?;
@@ -113,6 +117,14 @@ pub enum OverlayFault {
         /// The input.
         property: String,
         /// The validator's words.
+        why: String,
+    },
+    /// An output schema that cannot be one.
+    #[error("the output schema of tool {tool:?} is not usable: {why}")]
+    Output {
+        /// The tool, in the guest's name.
+        tool: String,
+        /// What is wrong with it.
         why: String,
     },
     /// A schema that does not compile with the overlay on it.
@@ -257,20 +269,49 @@ impl Published {
         }
         let compile = |schema: &Map<String, Value>| schema::compile(schema).map_err(schema_fault);
         let input = compile(&input_schema)?;
-        files
-            .iter()
-            .for_each(|file| file.publish(&mut input_schema));
+        let promise = match words.output {
+            Some(output) if output.withdrawn => {
+                self.unmatched.push(format!(
+                    "an answer of tool {:?} did not fit the output schema that was learnt, which is withdrawn: learn it \
+                     again, or give one with --output-schema",
+                    tool.name
+                ));
+                None
+            }
+            Some(output) => Some(Promise::new(&tool.name, output)?),
+            None => None,
+        };
+        let output_schema = match &promise {
+            Some(promise) => Some(&promise.schema),
+            None => tool.output_schema.as_ref(),
+        };
+        let json = tool_json(
+            tool,
+            &name,
+            words.title,
+            words.description,
+            published_schema(input_schema, &files),
+            output_schema,
+        );
+        let own = tool.output_schema.as_ref().filter(|_| promise.is_none());
         let published = PublishedTool {
             guest_name: tool.name.clone(),
+            output: own.map(compile).transpose()?,
             files,
             input,
-            output: tool.output_schema.as_ref().map(compile).transpose()?,
+            promise,
             requires: tool.requires.clone(),
             pins,
-            json: tool_json(tool, &name, words.title, words.description, input_schema),
+            json,
         };
         Ok((name, published))
     }
+}
+
+/// Files as clients fill them in.
+fn published_schema(mut schema: Map<String, Value>, files: &[FileInput]) -> Map<String, Value> {
+    files.iter().for_each(|file| file.publish(&mut schema));
+    schema
 }
 
 /// The members of an object in their order, the last of a name, unread.
@@ -306,6 +347,7 @@ fn tool_json(
     title: Option<String>,
     description: Option<String>,
     input_schema: Map<String, Value>,
+    output_schema: Option<&Map<String, Value>>,
 ) -> Map<String, Value> {
     let mut json = Map::new();
     json.insert("name".into(), name.into());
@@ -319,7 +361,7 @@ fn tool_json(
             .into(),
     );
     json.insert("inputSchema".into(), input_schema.into());
-    if let Some(schema) = &tool.output_schema {
+    if let Some(schema) = output_schema {
         json.insert("outputSchema".into(), schema.clone().into());
     }
     if let Some(annotations) = &tool.annotations {

@@ -1,6 +1,6 @@
 //! JSON Schema: compiled without any way to the outside, and its findings in words that name the field.
 
-use jsonschema::{Draft, Validator};
+use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use super::references;
@@ -25,9 +25,34 @@ pub fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Compiles the schema of an object, as MCP has those of a tool's input and output.
+///
+/// # Errors
+/// The compiler's words, or that it is none of an object.
+pub fn of_object(schema: &Map<String, Value>) -> Result<Validator, String> {
+    if schema.get("type").and_then(Value::as_str) != Some("object") {
+        return Err("its type must be \"object\"".to_owned());
+    }
+    compile(schema)
+}
+
 /// What is wrong with `value`; `None` when nothing is.
 #[must_use]
 pub fn findings(validator: &Validator, value: &Value) -> Option<String> {
+    listed(validator, value, |error| error.to_string())
+}
+
+/// The same without quoting the value: for whoever must not read it.
+#[must_use]
+pub fn masked(validator: &Validator, value: &Value) -> Option<String> {
+    listed(validator, value, |error| error.masked().to_string())
+}
+
+fn listed(
+    validator: &Validator,
+    value: &Value,
+    said: impl Fn(&ValidationError<'_>) -> String,
+) -> Option<String> {
     if validator.is_valid(value) {
         return None;
     }
@@ -38,7 +63,7 @@ pub fn findings(validator: &Validator, value: &Value) -> Option<String> {
         .map(|error| {
             let field = error.instance_path().to_string();
             let field = field.trim_start_matches('/').replace('/', ".");
-            let words: String = error.to_string().chars().take(MAX_FINDING).collect();
+            let words: String = said(&error).chars().take(MAX_FINDING).collect();
             if field.is_empty() {
                 words
             } else {
@@ -76,6 +101,17 @@ mod tests {
             "{words}"
         );
         assert_eq!(findings(&validator, &json!({"topic": "x"})), None);
+    }
+
+    #[test]
+    fn a_masked_finding_names_the_field_and_not_what_stood_there() {
+        let schema = schema(json!({"type": "object", "properties": {"count": {"type": "number"}}}));
+        let validator = of_object(&schema).expect("a good schema");
+        let words = masked(&validator, &json!({"count": "a secret"})).expect("a fault");
+        assert!(
+            words.contains("count: ") && !words.contains("secret"),
+            "{words}"
+        );
     }
 
     #[test]

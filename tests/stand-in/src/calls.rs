@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer, Refusal};
 use crate::apps::Mode;
@@ -184,6 +184,40 @@ pub(crate) fn follow(
     let (out, events) = stream::channel(state.seen.stream());
     spawn(state, drive::follow(Arc::clone(state), found, out));
     Ok(answer::events(StatusCode::OK, stream::CONTENT_TYPE, events))
+}
+
+/// A page of the app's runs, the newest first, as `GET /workflows/logs` has it.
+pub(crate) fn log(state: &State, app: &App, query: &str) -> Result<Value, Refusal> {
+    Door::Workflow.open_to(app.sample.mode())?;
+    let number = |name: &str, default: usize| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let found = pairs.find(|(known, _)| *known == name);
+        found
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(default)
+    };
+    let (page, limit) = (number("page", 1), number("limit", 20));
+    if !(1..=100).contains(&limit) {
+        let message = format!("{limit} is not a valid limit, must be in the range [1, 100].");
+        return Err(Refusal::invalid(message));
+    }
+    let all = state.run_details(app.sample);
+    let first = (page.max(1) - 1) * limit;
+    let entry = |run: &Value| {
+        let listed = json!({
+            "id": run["id"], "version": "2026-11-22 16:50:25.109546", "status": run["status"], "triggered_from": "app-run",
+            "error": run["error"], "elapsed_time": run["elapsed_time"], "total_tokens": 0, "total_steps": run["total_steps"],
+            "created_at": run["created_at"], "finished_at": run["finished_at"], "exceptions_count": 0,
+        });
+        json!({
+            "id": ids::uuid(), "workflow_run": listed, "details": null, "created_from": "service-api",
+            "created_by_role": "end_user", "created_by_account": null, "created_at": run["created_at"],
+        })
+    };
+    let data: Vec<Value> = all.iter().skip(first).take(limit).map(entry).collect();
+    Ok(json!({
+        "page": page, "limit": limit, "total": all.len(), "has_more": all.len() > first + limit, "data": data,
+    }))
 }
 
 /// Runs a stream to its end or to the end of the stand-in, whichever comes first.

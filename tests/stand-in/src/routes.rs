@@ -30,6 +30,7 @@ enum Endpoint<'a> {
     Run(Door),
     Stop(Door, &'a str),
     RunDetail(&'a str),
+    Logs,
     Events(&'a str),
     Upload,
     Form(&'a str),
@@ -51,6 +52,7 @@ impl<'a> Endpoint<'a> {
             ["workflows", "tasks", task, "stop"] => Some(Self::Stop(Door::Workflow, task)),
             ["files", "upload"] => Some(Self::Upload),
             ["workflows", "run", id] => Some(Self::RunDetail(id)),
+            ["workflows", "logs"] => Some(Self::Logs),
             ["form", "human_input", token] => Some(Self::Form(token)),
             ["workflow", id, "events"] => Some(Self::Events(id)),
             _ => None,
@@ -64,6 +66,7 @@ impl<'a> Endpoint<'a> {
             | Self::Meta
             | Self::Site
             | Self::RunDetail(_)
+            | Self::Logs
             | Self::Events(_) => Method::GET,
             Self::Run(_) | Self::Stop(..) | Self::Upload | Self::Form(_) => Method::POST,
         }
@@ -209,6 +212,10 @@ async fn serve(
             let body = asked.json()?;
             calls::user(body)?;
             review::submit(state, app.sample, token, body)
+        }
+        Endpoint::Logs => {
+            let query = asked.head.uri.query().unwrap_or_default();
+            ok(&calls::log(state, app, query)?)
         }
         Endpoint::RunDetail(id) => match state.run_detail(id, app.sample) {
             Some(detail) => ok(&detail),

@@ -234,6 +234,16 @@ impl State {
         found.map(|kept| kept.detail.clone())
     }
 
+    /// The details of an app's runs, the newest first.
+    pub(crate) fn run_details(&self, app: SampleApp) -> Vec<Value> {
+        let runs = locked(&self.runs);
+        let newest = runs.order.iter().rev();
+        let kept = newest.filter_map(|id| runs.items.get(id));
+        kept.filter(|kept| kept.app == app)
+            .map(|kept| kept.detail.clone())
+            .collect()
+    }
+
     /// The run, for its own user alone.
     pub(crate) fn find_run(&self, id: &str, app: SampleApp, user: &str) -> Option<Found> {
         let runs = locked(&self.runs);

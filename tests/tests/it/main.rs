@@ -1,6 +1,7 @@
 //! Everything that crosses two rooms: one binary, a module for each matter.
 
 mod addresses;
+mod answers;
 mod authors;
 mod calls;
 mod cli;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use airlock_sandbox::{
-    Backend, BoxFuture, Component, Engine, EngineConfig, Failure, Limits, Run, wit,
+    Backend, Bound, BoxFuture, Component, Engine, EngineConfig, Failure, Limits, Run, wit,
 };
 use airlock_tests::guests::component;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ impl Guest {
             instances: 8,
             threads: 1,
             pooling: false,
+            ..EngineConfig::default()
         })
         .expect("an engine");
         let bytes = component("airlock-guest-wasi");
@@ -277,6 +278,10 @@ impl Backend for Log {
     }
 
     fn tell(&self, _level: wit::Level, _data: String) {}
+
+    fn cut(&self, bound: Bound) {
+        self.log(wit::Level::Warning, &format!("over its bound: {bound}"));
+    }
 
     fn changed(&self, _what: wit::Change) {}
 

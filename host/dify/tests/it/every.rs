@@ -32,7 +32,11 @@ const IN_ONE_PIECE: &[&str] = &[
 ];
 
 /// Tests that tell a story of several recordings each, and name them.
-const STORIES: &[&str] = &[include_str!("follow.rs"), include_str!("human_input.rs")];
+const STORIES: &[&str] = &[
+    include_str!("follow.rs"),
+    include_str!("history.rs"),
+    include_str!("human_input.rs"),
+];
 
 /// What Airlock never asks Dify for, so that nothing of it can be met: the reason, and the recordings.
 #[rustfmt::skip]
@@ -45,7 +49,7 @@ const UNASKED: &[(&str, &[&str])] = &[
     ("what Dify keeps of conversations and runs stays there", &[
         "cf-convvar-list", "cf-human-messages", "chat-conversation-delete", "chat-conversations", "chat-feedback",
         "chat-messages-list", "chat-variables", "err-feat-suggested-no-user", "err-feat-suggested-other-user",
-        "feat-messages-list", "feat-messages-list-image", "feat-suggested", "suggested", "wf-logs",
+        "feat-messages-list", "feat-messages-list-image", "feat-suggested", "suggested",
     ]),
     ("an app's files come from their signed addresses, never by their ids", &[
         "file-preview", "file-preview-message", "file-preview-message-attachment",

@@ -6,6 +6,7 @@ mod dead;
 mod every;
 mod files;
 mod follow;
+mod history;
 mod human_input;
 mod leaving;
 mod network;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::value::RawValue;
 
-use super::{Handled, progress_token};
+use super::{Handled, progress_wanted};
 use crate::{
     Client, Level, SessionKey, Version,
     about::{Capabilities, ServerInfo},
@@ -237,7 +237,7 @@ impl<'a> Exchange<'a> {
         let level = session
             .filter(|_| streams && self.door.server.offers().logging)
             .and_then(|session| shared.wishes.level(session));
-        let token = progress_token(params)?.filter(|_| streams);
+        let wanted = progress_wanted(params)?.filter(|_| streams);
         Ok(Prepared {
             id: id.as_str().into(),
             version: self.version,
@@ -251,7 +251,7 @@ impl<'a> Exchange<'a> {
             session,
             level,
             streams,
-            progress: progress::channel(token, self.version, &shared.config),
+            progress: progress::channel(wanted, self.version, &shared.config),
             place: shared
                 .inflight
                 .enter(session, id.key())

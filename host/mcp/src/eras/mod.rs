@@ -18,6 +18,7 @@ use crate::{
     job::invalid,
     mailbox::Answered,
     params::Params,
+    progress::Wanted,
     serve::{Door, Refused, VERSION_HEADER},
     tasks::{Begin, TaskRequest},
 };
@@ -77,13 +78,15 @@ pub(crate) fn has_modern_header(headers: &HeaderMap) -> bool {
     })
 }
 
-fn progress_token<'a>(params: &Params<'a>) -> Result<Option<Id<'a>>, Fault> {
-    let token = params.meta.as_ref().and_then(|meta| meta.progress_token);
-    token
-        .map(|token| {
-            Id::parse(token).ok_or_else(|| {
-                invalid("progressToken must be a string or an integer, of at most 256 bytes")
-            })
-        })
-        .transpose()
+fn progress_wanted<'a>(params: &Params<'a>) -> Result<Option<Wanted<'a>>, Fault> {
+    let meta = params.meta.as_ref();
+    let Some(token) = meta.and_then(|meta| meta.progress_token) else {
+        return Ok(None);
+    };
+    let token = Id::parse(token).ok_or_else(|| {
+        invalid("progressToken must be a string or an integer, of at most 256 bytes")
+    })?;
+    let text = meta.and_then(|meta| meta.partial_text);
+    let text = text.is_some_and(|text| text.get() == "true");
+    Ok(Some(Wanted { token, text }))
 }

@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde_json::{Map, Value};
+
 use super::{Plan, Registry, changed, named};
 use crate::{
     app::{AppFacts, AppId, AppRecord, Described},
@@ -27,6 +29,33 @@ impl Registry {
         let id = id.clone();
         self.change(move |now, _| edited(now.row(&id)?, None, |app| app.overlay = overlay))
             .await
+    }
+
+    /// Takes back the schema that was learnt of a tool's results, because one did not fit it.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] where it is another by now, or none; [`Error::UnknownApp`], [`Error::Storage`].
+    pub async fn withdraw_output(
+        &self,
+        id: &AppId,
+        tool: &str,
+        learnt: &Map<String, Value>,
+    ) -> Result<Arc<AppRecord>, Error> {
+        let (id, tool, learnt) = (id.clone(), tool.to_owned(), learnt.clone());
+        self.change(move |now, _| {
+            let row = now.row(&id)?;
+            let mut overlay = row.record.overlay.clone();
+            let output = overlay
+                .tools
+                .get_mut(&tool)
+                .and_then(|it| it.output.as_mut());
+            let output = output
+                .filter(|output| output.learnt && !output.withdrawn && output.schema == learnt)
+                .ok_or(Error::Changed)?;
+            output.withdrawn = true;
+            edited(row, None, |app| app.overlay = overlay)
+        })
+        .await
     }
 
     /// Gives an app another guest: a component's bytes, or `None` for the one built into Airlock.

@@ -1,4 +1,4 @@
-use airlock_registry::{PropertyOverlay, ToolOverlay};
+use airlock_registry::{OutputOverlay, PropertyOverlay, ToolOverlay};
 
 use super::*;
 
@@ -26,8 +26,8 @@ fn overlay(properties: &[(&str, PropertyOverlay)]) -> Overlay {
     let tool = ToolOverlay {
         name: Some("ask_travel".into()),
         title: Some("Ask".into()),
-        description: None,
         properties,
+        ..ToolOverlay::default()
     };
     Overlay {
         tools: [("ask".to_owned(), tool)].into(),
@@ -110,6 +110,53 @@ fn a_tool_that_may_become_a_task_says_so_and_no_other_does() {
         execution(&manifest),
         Some(json!({"taskSupport": "optional"}))
     );
+}
+
+fn promised(schema: Value, withdrawn: bool) -> Result<Published, OverlayFault> {
+    let output = OutputOverlay {
+        schema: schema.as_object().expect("an object").clone(),
+        learnt: withdrawn,
+        withdrawn,
+    };
+    let mut overlay = overlay(&[]);
+    overlay.tools.get_mut("ask").expect("it is there").output = Some(output);
+    Published::new(&manifest(), &overlay)
+}
+
+#[test]
+fn the_operators_output_schema_stands_in_the_place_of_the_guests() {
+    let schema =
+        json!({"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]});
+    let published = promised(schema.clone(), false).expect("a good schema");
+    let tool = &published.tools[0];
+    assert_eq!(tool.json["outputSchema"], schema);
+    let promise = tool.promise.as_ref().expect("a promise");
+    assert_eq!(promise.broken(Some(r#"{"n": 1, "more": true}"#)), None);
+    let broken = |structured| promise.broken(structured).expect("it does not fit");
+    assert!(broken(Some(r#"{"n": "hidden"}"#)).contains("n: "));
+    assert!(!broken(Some(r#"{"n": "hidden"}"#)).contains("hidden"));
+    broken(None);
+}
+
+#[test]
+fn an_output_schema_is_held_to_the_rules_for_a_guests() {
+    for wrong in [
+        json!({}),
+        json!({"type": "array"}),
+        json!({"type": "object", "properties": {"n": {"type": "nonsense"}}}),
+        json!({"type": "object", "$ref": "https://example.com/schema"}),
+    ] {
+        let fault = promised(wrong, false).expect_err("no usable schema");
+        assert!(matches!(fault, OverlayFault::Output { .. }), "{fault}");
+    }
+}
+
+#[test]
+fn a_schema_that_was_withdrawn_is_published_no_more_and_noted() {
+    let published = promised(json!({"type": "object"}), true).expect("published");
+    let tool = &published.tools[0];
+    assert!(tool.promise.is_none() && !tool.json.contains_key("outputSchema"));
+    assert!(published.unmatched[0].contains("withdrawn"));
 }
 
 #[test]

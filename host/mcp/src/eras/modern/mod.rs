@@ -7,7 +7,7 @@ mod task;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{Handled, progress_token};
+use super::{Handled, progress_wanted};
 use crate::{
     Client, Level, Version,
     about::{Capabilities, ServerInfo},
@@ -213,7 +213,7 @@ fn prepare(
     };
     // Notifications can only travel on a stream.
     let streams = door.accept.events;
-    let token = progress_token(params)?.filter(|_| streams);
+    let wanted = progress_wanted(params)?.filter(|_| streams);
     Ok(Prepared {
         id: id.as_str().into(),
         version: VERSION,
@@ -223,7 +223,7 @@ fn prepare(
         session: None,
         level: level.filter(|_| streams && door.server.offers().logging),
         streams,
-        progress: progress::channel(token, VERSION, &mcp.shared.config),
+        progress: progress::channel(wanted, VERSION, &mcp.shared.config),
         place: mcp
             .shared
             .inflight

@@ -215,6 +215,41 @@ async fn removing_ends_everything_of_an_app() {
 }
 
 #[tokio::test]
+async fn only_the_schema_that_was_learnt_and_is_still_there_is_withdrawn() {
+    let (_stage, registry, id, address) = published().await;
+    let schema = |word: &str| {
+        let schema = json!({ "type": "object", "title": word });
+        schema.as_object().expect("an object").clone()
+    };
+    let overlay = |learnt| {
+        let output = crate::OutputOverlay {
+            schema: schema("one"),
+            learnt,
+            withdrawn: false,
+        };
+        let tool = ToolOverlay {
+            output: Some(output),
+            ..ToolOverlay::default()
+        };
+        crate::Overlay {
+            tools: [("run".to_owned(), tool)].into(),
+        }
+    };
+    let set = |learnt| registry.set_overlay(&id, overlay(learnt));
+    let withdraw = async |schema| registry.withdraw_output(&id, "run", &schema).await;
+
+    set(false).await.expect("it is there");
+    assert!(matches!(withdraw(schema("one")).await, Err(Error::Changed)));
+    set(true).await.expect("it is there");
+    assert!(matches!(withdraw(schema("two")).await, Err(Error::Changed)));
+    let app = withdraw(schema("one")).await.expect("it was learnt");
+    let output = app.overlay.tools["run"].output.as_ref();
+    assert!(output.is_some_and(|output| output.withdrawn && output.schema == schema("one")));
+    assert!(matches!(withdraw(schema("one")).await, Err(Error::Changed)));
+    assert!(lease(&registry, &address).is_some());
+}
+
+#[tokio::test]
 async fn a_running_call_outlives_changes_of_words_facts_settings_and_guest() {
     let (_stage, registry, id, address) = published().await;
     let running = lease(&registry, &address).expect("it is enabled");
