@@ -75,7 +75,10 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
 
 fn neighbour(server: &Server) -> anyhow::Result<Target> {
     let mut headers = HeaderMap::new();
-    let authority = server.url.authority().map_or("localhost", |it| it.as_str());
+    let authority = server
+        .url()?
+        .authority()
+        .map_or("localhost", |it| it.as_str());
     headers.insert(HOST, authority.parse()?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(
@@ -93,7 +96,7 @@ fn neighbour(server: &Server) -> anyhow::Result<Target> {
     });
     Ok(Target {
         address: server.address()?,
-        path: server.url.path().to_owned(),
+        path: server.url()?.path().to_owned(),
         headers,
         body: call.to_string().into(),
         expected: Bytes::new(),

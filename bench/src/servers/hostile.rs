@@ -14,10 +14,7 @@ pub(crate) const REST: &str = "rest";
 pub(super) async fn serve(mut input: BufReader<Stdin>) -> anyhow::Result<()> {
     let world = narrow_world().await?;
     let neighbour = Neighbour::publish(&world).await?;
-    let ready: Result<_, String> = Ok(Ready {
-        url: neighbour.url().to_owned(),
-        key: String::new(),
-    });
+    let ready: Result<_, String> = Ok(Ready::at(neighbour.url().to_owned()));
     println!(
         "{}",
         serde_json::to_string::<Result<Ready, String>>(&ready)?

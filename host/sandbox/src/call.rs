@@ -10,6 +10,7 @@ use crate::clock::{CpuClock, Timed};
 use crate::component::Component;
 use crate::error::{Bound, Failure};
 use crate::limits::Limits;
+use crate::pace::UNNOTICED;
 use crate::state::{Access, ImportInDescribe, State};
 use crate::wit::{
     App, CallRequest, Error, Manifest, Outcome, completions::*, prompts::*, resources::*,
@@ -178,13 +179,20 @@ impl Component {
                 Ok(instance) => function(&mut store, &instance).await,
                 Err(error) => Err(error),
             };
+            store.data_mut().end_output();
             ended.map_err(|error| failure(&error, store.data(), &limits_in))
         };
-        let timed = Timed {
+        let timed = self.timed(future, clock);
+        self.engine.run(limits.deadline, timed).await
+    }
+
+    pub(crate) fn timed<F: Future>(&self, future: F, clock: Arc<CpuClock>) -> Timed<F> {
+        Timed {
             future: Box::pin(future),
             clock,
-        };
-        self.engine.run(limits.deadline, timed).await
+            pace: Arc::clone(&self.pace),
+            ticker: Arc::clone(&self.engine.0.ticker),
+        }
     }
 
     pub(crate) fn store(&self, access: Access, limits: &Limits) -> (Store<State>, Arc<CpuClock>) {
@@ -196,14 +204,19 @@ impl Component {
         store.set_hostcall_fuel(limits.to_host);
         store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
-        let clock = CpuClock::new();
+        let clock = Arc::new(CpuClock::default());
         store.epoch_deadline_callback({
             let (clock, limit) = (Arc::clone(&clock), limits.cpu);
+            let pace = Arc::clone(&self.pace);
             move |_| {
                 Ok(if clock.used() > limit {
                     UpdateDeadline::Interrupt
+                } else if clock.stretch() < UNNOTICED {
+                    // The epoch has moved while this guest waited.
+                    UpdateDeadline::Continue(1)
                 } else {
-                    // At each tick the guest makes room for the others on its thread.
+                    // The guest makes room for the others on its thread, or leaves it.
+                    pace.very_slow();
                     UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
                 })
             }
@@ -222,11 +235,16 @@ pub(crate) fn failure(error: &wasmtime::Error, state: &State, limits: &Limits) -
         trap => match (state.limiter.refused, trap) {
             (Some(bound), _) => Failure::Bound(bound),
             (None, Some(Trap::StackOverflow)) => Failure::Bound(Bound::Stack(state.stack)),
-            (None, Some(trap)) => Failure::Trap(trap.to_string()),
-            // Without a trap code: a bound that wasmtime keeps itself, or a value the contract does not allow.
-            (None, None) => {
-                let words = format!("{error:#}");
-                bound(&words, limits).map_or(Failure::Trap(words), Failure::Bound)
+            (None, trap) => {
+                // Without a trap code: a bound that wasmtime keeps itself, or a value the contract does not allow.
+                let trap = trap.map_or_else(|| format!("{error:#}"), |trap| trap.to_string());
+                if let Some(bound) = bound(&trap, limits) {
+                    return Failure::Bound(bound);
+                }
+                Failure::Trap(match state.last_words() {
+                    Some(words) => format!("{trap}; its last words: {words}"),
+                    None => trap,
+                })
             }
         },
     }

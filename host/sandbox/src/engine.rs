@@ -8,8 +8,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::clock::Timed;
 use crate::error::Failure;
 use crate::limits::Limits;
+use crate::placed::Placed;
 use crate::ticker::Ticker;
 
 /// How long a call waits for a free instance before it is told that there is none.
@@ -83,10 +85,10 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
-    pub(crate) ticker: Ticker,
-    /// Guests have threads of their own: two that spin on the threads that serve requests would delay a neighbour's
-    /// I/O by hundreds of milliseconds, since tokio polls its driver only now and then. Here the operating system
-    /// shares the processor out. `None` only while dropping.
+    pub(crate) ticker: Arc<Ticker>,
+    /// Guests that compute for long have threads of their own: two that spin on the threads that serve requests would
+    /// delay a neighbour's I/O by hundreds of milliseconds, since tokio polls its driver only now and then. Here the
+    /// operating system shares the processor out. `None` only while dropping.
     guests: Option<Runtime>,
     slots: Arc<Semaphore>,
     instances: u32,
@@ -107,7 +109,7 @@ impl Engine {
             .enable_time()
             .build()?;
         Ok(Self(Arc::new(Inner {
-            ticker: Ticker::start(wasmtime.clone())?,
+            ticker: Arc::new(Ticker::start(wasmtime.clone())?),
             wasmtime,
             guests: Some(guests),
             slots: Arc::new(Semaphore::new(config.instances as usize)),
@@ -135,12 +137,12 @@ impl Engine {
         self.0.slots.available_permits()
     }
 
-    /// Runs `guest` on the guests' threads until it ends or `deadline` has passed. Dropping the returned future drops
-    /// the guest's store, at the latest a tick later when the guest is computing.
+    /// Runs `guest` until it ends or `deadline` has passed, on this thread as long as it is quick (see [`crate::pace`]).
+    /// Dropping the returned future drops the guest's store, at the latest a tick later when the guest is computing.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         deadline: Duration,
-        guest: impl Future<Output = Result<T, Failure>> + Send + 'static,
+        guest: Timed<impl Future<Output = Result<T, Failure>> + Send + 'static>,
     ) -> Result<T, Failure> {
         let inner = &self.0;
         let slot = tokio::time::timeout(
@@ -150,17 +152,16 @@ impl Engine {
         .await
         .map_err(|_| Failure::Full(inner.instances as usize))?
         .map_err(|closed| Failure::Internal(closed.to_string()))?;
-        let running = inner.ticker.running();
         let Some(guests) = &inner.guests else {
             return Err(Failure::Internal("the engine is shutting down".into()));
         };
-        let task = guests.spawn(async move {
+        let (clock, pace) = (Arc::clone(&guest.clock), Arc::clone(&guest.pace));
+        let call = async move {
             let ended = tokio::time::timeout(deadline, guest).await;
-            drop((slot, running));
+            drop(slot);
             ended.unwrap_or(Err(Failure::Deadline(deadline)))
-        });
-        // A panic in the host's own code below the guest ends this call and no other.
-        AbortOnDrop(task).await
+        };
+        Placed::new(Box::pin(call), clock, pace, guests.handle()).await
     }
 }
 
@@ -170,27 +171,6 @@ impl Drop for Inner {
         if let Some(guests) = self.guests.take() {
             guests.shutdown_background();
         }
-    }
-}
-
-struct AbortOnDrop<T>(tokio::task::JoinHandle<Result<T, Failure>>);
-
-impl<T> Future for AbortOnDrop<T> {
-    type Output = Result<T, Failure>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|joined| joined.unwrap_or_else(|error| Err(Failure::Internal(error.to_string()))))
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -173,18 +173,15 @@ impl Words {
         }
     }
 
-    /// May it say this line? From the first that does not fit on, nothing more is said: half a log misleads.
+    /// May it say so many bytes, in so many lines? From the first that does not fit on, nothing more is said: half a log misleads.
     ///
     /// # Errors
     /// The bound, with the first line over it; `None` after that.
-    pub(crate) fn take(&mut self, line: &str) -> Result<(), Option<Bound>> {
+    pub(crate) fn take(&mut self, bytes: usize, lines: usize) -> Result<(), Option<Bound>> {
         if self.over {
             return Err(None);
         }
-        let (bytes, lines) = (
-            self.bytes.checked_sub(line.len()),
-            self.lines.checked_sub(1),
-        );
+        let (bytes, lines) = (self.bytes.checked_sub(bytes), self.lines.checked_sub(lines));
         match (bytes, lines) {
             (Some(bytes), Some(lines)) => {
                 (self.bytes, self.lines) = (bytes, lines);
@@ -261,14 +258,14 @@ mod tests {
             ..Limits::default()
         };
         let mut long = Words::new(&limits);
-        assert_eq!(long.take("12345678"), Ok(()));
-        assert_eq!(long.take("123"), Err(Some(Bound::LogBytes(10))));
-        assert_eq!(long.take(""), Err(None));
+        assert_eq!(long.take(8, 1), Ok(()));
+        assert_eq!(long.take(3, 1), Err(Some(Bound::LogBytes(10))));
+        assert_eq!(long.take(0, 1), Err(None));
         let mut many = Words::new(&limits);
         for _ in 0..3 {
-            assert_eq!(many.take(""), Ok(()));
+            assert_eq!(many.take(0, 1), Ok(()));
         }
-        assert_eq!(many.take(""), Err(Some(Bound::LogLines(3))));
+        assert_eq!(many.take(0, 1), Err(Some(Bound::LogLines(3))));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::backend::{Backend, RunHandle};
 use crate::bindings::airlock::guest::{client, dify, types};
 use crate::error::Bound;
 use crate::limits::{Limiter, Limits, Pace, Words};
+use crate::wasi::World;
 use crate::wit::{Answer, Caller, Change, Error, Event, Level, Reply, Request};
 
 /// What a guest's imports lead to.
@@ -36,6 +37,8 @@ pub(crate) struct State {
     /// What the guest may say to its client; the same bounds as for the log.
     tell: Words,
     progress: Pace,
+    /// For a component that imports WASI.
+    pub(crate) wasi: World,
 }
 
 impl State {
@@ -43,6 +46,7 @@ impl State {
         let mut runs = ResourceTable::new();
         runs.set_max_capacity(limits.handles);
         Self {
+            wasi: World::new(matches!(access, Access::Describe), limits.handles),
             access,
             limiter: Limiter::new(limits),
             stack,
@@ -53,6 +57,26 @@ impl State {
             log: Words::new(limits),
             tell: Words::new(limits),
             progress: Pace::new(limits.progress),
+        }
+    }
+
+    pub(crate) fn in_describe(&self) -> bool {
+        matches!(self.access, Access::Describe)
+    }
+
+    /// Takes so much from what the guest may still log. When they are more than that, the log is over, and the backend is
+    /// told so.
+    pub(crate) fn may_log(&mut self, bytes: usize, lines: usize) -> bool {
+        let taken = self.log.take(bytes, lines);
+        if let (Err(Some(bound)), Access::Call(backend)) = (taken, &self.access) {
+            backend.cut(bound);
+        }
+        taken.is_ok()
+    }
+
+    pub(crate) fn log_line(&self, level: Level, data: &str) {
+        if let Access::Call(backend) = &self.access {
+            backend.log(level, data);
         }
     }
 
@@ -211,18 +235,15 @@ impl client::Host for State {
     }
 
     async fn log(&mut self, level: Level, data: String) -> wasmtime::Result<()> {
-        let taken = self.log.take(&data);
-        let backend = self.backend("client.log")?;
-        match taken {
-            Ok(()) => backend.log(level, &data),
-            Err(Some(bound)) => backend.cut(bound),
-            Err(None) => {}
+        self.backend("client.log")?;
+        if self.may_log(data.len(), 1) {
+            self.log_line(level, &data);
         }
         Ok(())
     }
 
     async fn tell(&mut self, level: Level, data: String) -> wasmtime::Result<()> {
-        let taken = self.tell.take(&data);
+        let taken = self.tell.take(data.len(), 1);
         let backend = self.backend("client.tell")?;
         match taken {
             Ok(()) => backend.tell(level, data),

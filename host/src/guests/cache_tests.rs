@@ -46,6 +46,7 @@ fn what_was_kept_comes_back_and_runs() {
         instances: 1,
         threads: 1,
         pooling: false,
+        ..EngineConfig::default()
     });
     Component::link(&engine.expect("an engine"), &found).expect("it is a guest");
 }

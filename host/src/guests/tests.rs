@@ -17,6 +17,7 @@ fn guests(program: Option<PathBuf>, cache: Option<&Path>, loaded: usize) -> Gues
             instances: 1,
             threads: 1,
             pooling: false,
+            ..EngineConfig::default()
         },
         compiler: CompilerConfig {
             program,

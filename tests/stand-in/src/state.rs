@@ -1,6 +1,6 @@
 //! What outlives a request: apps, running tasks, conversations and finished runs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -45,6 +45,8 @@ pub(crate) struct App {
     behaviour: Mutex<Behaviour>,
     /// The key that stands in the place of the first one.
     replaced: Mutex<Option<String>>,
+    /// Keys beside it.
+    others: Mutex<HashSet<String>>,
 }
 
 /// A run that is going on.
@@ -250,6 +252,7 @@ impl App {
             form: Mutex::new(Arc::new(sample.form())),
             behaviour: Mutex::default(),
             replaced: Mutex::default(),
+            others: Mutex::default(),
         }
     }
 
@@ -269,8 +272,15 @@ impl App {
         key
     }
 
+    pub(crate) fn another_key(&self) -> String {
+        let key = ids::app_key();
+        locked(&self.others).insert(key.clone());
+        key
+    }
+
     fn opens_with(&self, key: &str) -> bool {
         locked(&self.replaced).as_ref().unwrap_or(&self.key) == key
+            || locked(&self.others).contains(key)
     }
 
     pub(crate) fn behaviour(&self) -> Behaviour {
