@@ -103,10 +103,6 @@ impl Misbehaviour {
                 Case::new(Refused("no guest is given: wasi:http/outgoing-handler"))
             }
             Self::AsksForUnknown => Case::new(Refused("no guest is given: airlock:guest/keys")),
-            Self::ReadsPreopens => {
-                Case::new(Refused("no guest is given: wasi:filesystem/preopens"))
-            }
-            Self::ReadsEnvironment => Case::new(Refused("no guest is given: wasi:cli/environment")),
             Self::ReadsOthersMemory => Case::new(GoesOn),
             Self::ExportsWrongType => Case::new(Refused("another version of the contract")),
             Self::HugeComponent => Case::new(Refused("67108864 is the most")),

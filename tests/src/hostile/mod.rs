@@ -62,8 +62,6 @@ macro_rules! for_each_misbehaviour {
             AsksForSockets asks_for_sockets,
             AsksForHttp asks_for_http,
             AsksForUnknown asks_for_unknown,
-            ReadsPreopens reads_preopens,
-            ReadsEnvironment reads_environment,
             ReadsOthersMemory reads_others_memory,
             CrowdOfSpinners crowd_of_spinners,
             ExportsWrongType exports_wrong_type,

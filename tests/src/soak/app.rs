@@ -23,7 +23,7 @@ const WAYS: [(&str, Expected); 6] = [
         "eat_memory",
         Expected::ToolError("more than 16 MiB of memory"),
     ),
-    ("recurse", Expected::ToolError("crashed during the call")),
+    ("recurse", Expected::ToolError("512 KiB of stack")),
     ("flood_log", Expected::Text("logged")),
 ];
 

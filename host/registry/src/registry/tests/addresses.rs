@@ -233,6 +233,7 @@ async fn only_the_schema_that_was_learnt_and_is_still_there_is_withdrawn() {
         };
         crate::Overlay {
             tools: [("run".to_owned(), tool)].into(),
+            ..crate::Overlay::default()
         }
     };
     let set = |learnt| registry.set_overlay(&id, overlay(learnt));
