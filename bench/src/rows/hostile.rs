@@ -96,7 +96,7 @@ fn neighbour(server: &Server) -> anyhow::Result<Target> {
     });
     Ok(Target {
         address: server.address()?,
-        path: server.url()?.path().to_owned(),
+        paths: [server.url()?.path().to_owned()].into(),
         headers,
         body: call.to_string().into(),
         expected: Bytes::new(),
@@ -110,7 +110,7 @@ async fn p99(target: &Target) -> anyhow::Result<f64> {
     let began = Instant::now();
     while began.elapsed() < TIME {
         let sent = Instant::now();
-        let (_, answer) = load::exchange(&mut connection, target).await?;
+        let (_, answer) = load::exchange(&mut connection, target, 0).await?;
         latencies.push(sent.elapsed());
         let answer = String::from_utf8_lossy(&answer);
         ensure!(
