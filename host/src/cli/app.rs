@@ -53,10 +53,12 @@ pub enum AppCommand {
     Limits(LimitsArgs),
     /// Set how an app is served: one conversation for each session, the answer's text in progress messages, and what its
     /// guest reads.
-    #[command(after_help = "Settings (an empty value takes one off):\n  \
+    #[command(
+        after_help = "Example:\n  airlock app set travel-chat conversation=per-session partial_text=\n\n\
+            Settings (an empty value takes one off):\n  \
             conversation=per-session  a session of a client goes on with its conversation by itself\n  \
-            partial_text=always       progress messages show the answer's text as it grows; `never` not even on request\n\n\
-            Example:\n  airlock app set travel-chat conversation=per-session partial_text=")]
+            partial_text=always       progress messages show the answer's text as it grows; `never` not even on request"
+    )]
     Set(SetArgs),
     /// Learn from the runs that Dify keeps of a workflow which outputs its results always have. Nothing is changed without
     /// --publish.

@@ -191,6 +191,8 @@ impl Pieces {
                 }
             })
             .or_else(bare)
+            // The next piece may make it the mark of a picture.
+            .or_else(|| self.0.ends_with('!').then(|| self.0.len() - 1))
             .filter(|at| self.0.len() - at <= LONGEST_LINK);
         let tail = unfinished
             .map(|at| self.0.split_off(at))

@@ -79,13 +79,13 @@ fn a_conversation_that_the_app_began_anew_is_said_to_be() {
     restarted
         .extra
         .insert("conversation_restarted".to_owned(), json!(true));
-    for (host, session) in [
-        (Host::new().answers(restarted.clone()), Value::Null),
-        (
-            Host::new().session(Some("h1")).answers(restarted.clone()),
-            json!("new"),
-        ),
-    ] {
+    for (follows, session) in [(false, Value::Null), (true, json!("new"))] {
+        let host = Host::new().answers(restarted.clone());
+        let host = if follows {
+            host.session(Some("h1"))
+        } else {
+            host
+        };
         let result = called(&host, json!("h1"));
         let said = texts(&result).join("\n");
         assert!(said.contains("It has begun a new one"), "{said}");

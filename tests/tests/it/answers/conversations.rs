@@ -1,5 +1,7 @@
 //! Conversations by handle, and one for each session where the operator wants that.
 
+use std::time::Duration;
+
 use airlock::ops::Operation;
 use airlock_stand_in::{Behaviour, Canned, SampleApp};
 use airlock_tests::post::open_session;
@@ -12,6 +14,7 @@ use super::{legacy, modern, result, set, text};
 
 const APP: SampleApp = SampleApp::TravelChat;
 const TOOL: &str = "travel_chat";
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A call in this session, if any. The stand-in says which turn of its conversation it is.
 async fn asked(url: &str, session: Option<&str>, conversation: Value) -> Value {
@@ -187,9 +190,16 @@ async fn of_calls_at_the_same_time_each_has_its_conversation_and_one_goes_on() {
     let url = world.publish(APP).await.expect("published");
     set(&world, APP, "conversation", Some("per-session")).await;
     let session = open_session(&url).await.expect("a session");
-    let (one, other) = tokio::join!(
+    let hold = world.dify.hold(APP);
+    let both_run = async {
+        let both = world.dify.wait_until(|seen| seen.running == 2, PATIENCE);
+        both.await.expect("neither waits for the other");
+        drop(hold);
+    };
+    let (one, other, ()) = tokio::join!(
         asked(&url, Some(&session), json!("")),
-        asked(&url, Some(&session), json!(""))
+        asked(&url, Some(&session), json!("")),
+        both_run
     );
     let begun = [handle(&one), handle(&other)];
     let next = asked(&url, Some(&session), json!("")).await;
@@ -206,11 +216,13 @@ async fn of_calls_at_the_same_time_each_has_its_conversation_and_one_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_that_dify_began_anew_is_reported() {
     const DESK: SampleApp = SampleApp::SupportDesk;
+    /// Of a conversation that the stand-in does not have.
+    const ID: &str = "0b1d5a0e-6f0f-4c39-9f0e-5d0f7b1f2a11";
     let world = World::start().await.expect("a world");
     let url = world.publish(DESK).await.expect("published");
     let said =
-        json!({"event": "message", "task_id": "t-1", "conversation_id": "c-1", "answer": "Hello."});
-    let end = json!({"event": "message_end", "task_id": "t-1", "conversation_id": "c-1"});
+        json!({"event": "message", "task_id": "t-1", "conversation_id": ID, "answer": "Hello."});
+    let end = json!({"event": "message_end", "task_id": "t-1", "conversation_id": ID});
     let canned = Canned::events([format!("data: {said}\n\n"), format!("data: {end}\n\n")]);
     world.dify.set(DESK, Behaviour::Canned(canned));
     let call = async |conversation: Value| {

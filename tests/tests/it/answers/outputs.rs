@@ -262,7 +262,7 @@ async fn only_a_workflow_of_the_built_in_guest_is_learnt_from() {
     };
     let refused = world.ask(learn).await.expect_err("a chat has no outputs");
     assert!(refused.to_string().contains("workflow"), "{refused}");
-    let guest = airlock_tests::guests::component("airlock-guest-brief");
+    let guest = airlock_tests::guests::component("airlock-guest-hostile");
     world.add(APP, Some(guest)).await.expect("added");
     let learn = Operation::Learn {
         app: SLUG.into(),
