@@ -1,7 +1,7 @@
 # Each target is a line or two; what needs more is in xtask/. `make help` prints the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance suite bench guests clients fmt lint deny clean tools
+.PHONY: help run test conformance suite bench guests languages clients fmt lint deny clean tools
 
 # Nextest where it is installed: it is quicker and ends tests that hang. `cargo test` runs the same tests.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -17,7 +17,7 @@ help: ## Print this list
 run: guests ## Start the demo; with DIFY_URL and DIFY_APP_KEYS set, serve that Dify
 	cargo run --package airlock -- $(if $(DIFY_URL),serve,demo)
 
-test: guests clients suite ## Run every test
+test: guests languages clients suite ## Run every test
 	cargo test --quiet --workspace --doc
 ifdef NEXTEST
 	cargo nextest run --workspace $(if $(CI),--profile ci)
@@ -33,6 +33,9 @@ bench: guests ## Measure the overhead over a bare server, and the cost of a gues
 
 guests: tools ## Compile the guests into target/guests
 	cargo xtask guests
+
+languages: tools ## Compile the guests in JavaScript and Python into target/guests
+	cargo xtask languages
 
 clients: tools ## Install the MCP clients that the tests use into target/clients
 	cargo xtask clients

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
 pub(crate) struct Goals {
     pub(crate) throughput: &'static [f64],
     pub(crate) cpu: &'static [f64],
+    /// Connections from which on this is judged.
+    pub(crate) from: usize,
 }
 
 /// Loads Airlock and the others in turn. Each row of an other shows Airlock's ratio to it.
@@ -63,14 +65,16 @@ pub(crate) async fn contest(
     }
     for (connections, samples) in plan.connections.iter().zip(&samples) {
         let airlock = &samples[0];
+        let judged = *connections >= goals.from;
+        let judged = |bounds: &'static [f64]| if judged { bounds } else { &[] };
         for (place, (contender, own)) in contenders.iter().zip(samples).enumerate() {
             let (throughput, cpu) = if place == 0 {
                 (String::new(), String::new())
             } else {
                 (
-                    Goal::AtLeast(goals.throughput)
+                    Goal::AtLeast(judged(goals.throughput))
                         .judge(&airlock.throughput.ratio_to(&own.throughput)),
-                    Goal::AtMost(goals.cpu).judge(&airlock.cpu.ratio_to(&own.cpu)),
+                    Goal::AtMost(judged(goals.cpu)).judge(&airlock.cpu.ratio_to(&own.cpu)),
                 )
             };
             table.rows.push(vec![

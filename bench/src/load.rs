@@ -21,11 +21,25 @@ use crate::stats::Series;
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
-    pub(crate) path: String,
+    /// Where it is sent, one after the other. There is at least one.
+    pub(crate) paths: Arc<[String]>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// How each answer must begin, or the benchmark ends: a fast error is no speed.
     pub(crate) expected: Bytes,
+}
+
+impl Target {
+    /// # Errors
+    /// When the answer is not what is expected.
+    pub(crate) fn check(&self, answer: &[u8]) -> anyhow::Result<()> {
+        ensure!(
+            answer.starts_with(&self.expected),
+            "an unexpected answer: {}",
+            String::from_utf8_lossy(answer)
+        );
+        Ok(())
+    }
 }
 
 /// What one server did under one load, round by round.
@@ -43,7 +57,7 @@ pub(crate) struct Samples {
 
 /// One exchange on a connection of its own: status 200 is required.
 pub(crate) async fn once(target: &Target) -> anyhow::Result<(HeaderMap, Bytes)> {
-    exchange(&mut connect(target.address).await?, target).await
+    exchange(&mut connect(target.address).await?, target, 0).await
 }
 
 /// Loads `server` with `connections` for `time`, and adds what was seen to `samples`.
@@ -57,32 +71,36 @@ pub(crate) async fn round(
     // Everybody is connected and warm before the clocks are read.
     let ready = Arc::new(Barrier::new(connections + 1));
     let mut clients = JoinSet::new();
-    for _ in 0..connections {
-        clients.spawn(client(Arc::clone(target), Arc::clone(&ready), time));
+    for place in 0..connections {
+        // Where there are many paths, no two clients should follow in each other's steps.
+        let first = place * target.paths.len() / connections;
+        clients.spawn(client(Arc::clone(target), first, Arc::clone(&ready), time));
     }
     tokio::select! {
         _ = ready.wait() => {}
         // Nobody leaves before the barrier but with an error.
         Some(early) = clients.join_next() => { early??; }
     }
-    let (began, cpu) = (Instant::now(), server.cpu()?);
+    let (began, cpu) = (Instant::now(), server.process().cpu()?);
     let mut latencies = Vec::new();
     while let Some(client) = clients.join_next().await {
         latencies.extend(client??);
     }
-    let (seconds, cpu) = (began.elapsed().as_secs_f64(), server.cpu()? - cpu);
+    let (seconds, cpu) = (began.elapsed().as_secs_f64(), server.process().cpu()? - cpu);
     ensure!(!latencies.is_empty(), "no answer came within {time:?}");
     let requests = latencies.len() as f64;
     latencies.sort_unstable();
-    let quantile = |of: f64| {
-        let place = (of * (requests - 1.0)).round() as usize;
-        micros(latencies[place])
-    };
     samples.throughput.push(requests / seconds);
     samples.cpu.push(micros(cpu) / requests);
-    samples.p50.push(quantile(0.5));
-    samples.p99.push(quantile(0.99));
+    samples.p50.push(quantile(&latencies, 0.5));
+    samples.p99.push(quantile(&latencies, 0.99));
     Ok(())
+}
+
+/// Microseconds that this share of the answers took no longer than. They are sorted, and there is one at least.
+pub(crate) fn quantile(latencies: &[Duration], of: f64) -> f64 {
+    let place = (of * (latencies.len() - 1) as f64).round() as usize;
+    micros(latencies[place])
 }
 
 fn micros(time: Duration) -> f64 {
@@ -91,22 +109,21 @@ fn micros(time: Duration) -> f64 {
 
 async fn client(
     target: Arc<Target>,
+    first: usize,
     ready: Arc<Barrier>,
     time: Duration,
 ) -> anyhow::Result<Vec<Duration>> {
     let mut connection = connect(target.address).await?;
-    exchange(&mut connection, &target).await?;
+    let mut turn = first;
+    exchange(&mut connection, &target, turn).await?;
     ready.wait().await;
     let mut latencies = Vec::new();
     let end = Instant::now() + time;
     let mut sent = Instant::now();
     while sent < end {
-        let (_, answer) = exchange(&mut connection, &target).await?;
-        ensure!(
-            answer.starts_with(&target.expected),
-            "an unexpected answer: {}",
-            String::from_utf8_lossy(&answer)
-        );
+        turn += 1;
+        let (_, answer) = exchange(&mut connection, &target, turn).await?;
+        target.check(&answer)?;
         let now = Instant::now();
         latencies.push(now - sent);
         sent = now;
@@ -114,8 +131,10 @@ async fn client(
     Ok(latencies)
 }
 
+pub(crate) type Connection = SendRequest<Full<Bytes>>;
+
 /// A connection of its own.
-pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Connection> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (send, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -123,12 +142,14 @@ pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<SendRequest<F
     Ok(send)
 }
 
-/// One request and its whole answer: status 200 is required.
+/// One request, sent to the path whose turn it is, and its whole answer: status 200 is required.
 pub(crate) async fn exchange(
-    connection: &mut SendRequest<Full<Bytes>>,
+    connection: &mut Connection,
     target: &Target,
+    turn: usize,
 ) -> anyhow::Result<(HeaderMap, Bytes)> {
-    let mut request = Request::post(target.path.as_str()).body(Full::new(target.body.clone()))?;
+    let path = &target.paths[turn % target.paths.len()];
+    let mut request = Request::post(path.as_str()).body(Full::new(target.body.clone()))?;
     *request.headers_mut() = target.headers.clone();
     connection.ready().await?;
     let response = connection.send_request(request).await?;

@@ -6,6 +6,7 @@
 //! * [`rows`]: what is measured, one file for each table. A new table is a file there and a line in `bench` below.
 //! * [`contest`]: several servers under the same load, round by round.
 //! * [`load`]: the client, a closed loop over keep-alive connections.
+//! * [`schedule`]: the client again, an open loop.
 //! * [`servers`]: each server is a process of its own, so that its CPU time can be read apart from the client's.
 //! * [`stats`] and [`report`]: median and spread; the terminal and `bench/RESULTS.md`.
 
@@ -13,6 +14,7 @@ mod contest;
 mod load;
 mod report;
 mod rows;
+mod schedule;
 mod servers;
 mod stats;
 
@@ -44,6 +46,9 @@ async fn bench() -> anyhow::Result<()> {
     if wanted("call") {
         rows::call::measure(&world, &mut report).await?;
     }
+    if wanted("latency") {
+        rows::latency::measure(&world, &mut report).await?;
+    }
     if wanted("guest") {
         rows::guest::measure(&world, &mut report).await?;
     }
@@ -51,11 +56,23 @@ async fn bench() -> anyhow::Result<()> {
         rows::start::measure(&world, &mut report).await?;
     }
     drop(world);
+    if wanted("apps") {
+        rows::apps::measure(&mut report).await?;
+    }
+    if wanted("memory") {
+        rows::memory::measure(&mut report).await?;
+    }
+    if wanted("progress") {
+        rows::progress::measure(&mut report).await?;
+    }
     if wanted("listeners") {
         rows::listeners::measure(&mut report).await?;
     }
     if wanted("stream") {
         rows::stream::measure(&mut report).await?;
+    }
+    if wanted("soak") {
+        rows::soak::measure(&mut report).await?;
     }
     if only.is_empty() {
         report.finish()?;

@@ -110,8 +110,11 @@ impl Goal {
     }
 }
 
-/// `median (least–most)`.
+/// `median (least–most)`, or the number by itself where there is one.
 pub(crate) fn spread(series: &Series, decimals: usize) -> String {
+    if series.min() == series.max() {
+        return number(series.median(), decimals);
+    }
     format!(
         "{} ({}–{})",
         number(series.median(), decimals),

@@ -5,6 +5,11 @@
 pub(crate) struct Series(Vec<f64>);
 
 impl Series {
+    /// What was looked at once.
+    pub(crate) fn of(value: f64) -> Self {
+        Self(vec![value])
+    }
+
     pub(crate) fn push(&mut self, value: f64) {
         self.0.push(value);
     }

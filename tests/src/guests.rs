@@ -28,3 +28,14 @@ pub fn component(package: &str) -> Vec<u8> {
     std::fs::read(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; run `make guests`", path.display()))
 }
+
+/// The built-in guest with a custom section at its end, which says nothing and makes it a component of its own.
+#[must_use]
+pub fn variant(number: usize) -> Vec<u8> {
+    const NAME: &[u8; 5] = b"tests";
+    let number = (number as u64).to_le_bytes();
+    let size = 1 + NAME.len() + number.len();
+    // Both fit into the one byte of a short LEB128 number.
+    let section = [&[0, size as u8, NAME.len() as u8], NAME.as_slice(), &number].concat();
+    [airlock::guests::built_in(), &section].concat()
+}

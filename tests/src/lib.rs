@@ -7,15 +7,19 @@
 //! * [`proxy`]: what stands between clients and the server, and what it hears.
 //! * [`clients`]: MCP clients of other projects, some of them driven by the scripts of `tests/clients`.
 //! * [`guests`]: the components that `make guests` built.
+//! * [`process`]: what a process uses.
+//! * [`soak`]: many calls over many apps, with disturbances.
 //!
 //! The tests themselves stand in `tests/it`, one binary with a module for each matter.
 
 pub mod clients;
 pub mod guests;
 pub mod post;
+pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod rogue;
+pub mod soak;
 pub mod world;
 
 pub use post::{Post, Posted};

@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::process::Process;
+
 /// A command that has not ended by then hangs. Compiling a component in an unoptimised build takes a few seconds.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -229,6 +231,12 @@ impl Running {
     #[must_use]
     pub fn said(&self) -> Said {
         self.said.borrow().clone()
+    }
+
+    /// What it uses; `None` once it has ended.
+    #[must_use]
+    pub fn process(&self) -> Option<Process> {
+        self.child.id().map(Process)
     }
 
     /// Sends it a signal (`TERM`, `INT`) and waits for its end. How it ended, and all that it printed.

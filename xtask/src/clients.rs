@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::npm;
-use crate::process::{at_least, run};
+use crate::{npm, python};
 
 /// Pinned: a later client may behave in another way, and then it is a change of ours to answer that.
 const PYTHON: [&str; 1] = ["mcp==2.3.0"];
@@ -18,27 +16,12 @@ const NODE: [&str; 4] = [
     "mcp-remote@0.15.1",
 ];
 
-/// The oldest that the Python SDK runs on.
-const OLDEST_PYTHON: (u32, u32) = (3, 10);
-
 /// Installs them into `directory`: a virtual environment in `python`, and `node/node_modules`.
 pub(crate) fn install(directory: &Path) -> Result<()> {
     let wanted = [PYTHON.join("\n"), NODE.join("\n")].join("\n");
     npm::once(directory, &wanted, || {
-        at_least("python3", OLDEST_PYTHON)?;
-        let (python, node) = (directory.join("python"), directory.join("node"));
-        run(Command::new("python3").args(["-m", "venv"]).arg(&python))
-            .context("on Debian, python3 -m venv needs `apt-get install python3-venv`")?;
-        run(Command::new(python.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-input",
-            ])
-            .args(PYTHON))?;
+        let node = directory.join("node");
+        python::environment(&directory.join("python"), &PYTHON)?;
         fs::create_dir_all(&node).with_context(|| format!("cannot make {}", node.display()))?;
         npm::packages(&node, &NODE)
     })

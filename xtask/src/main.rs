@@ -1,4 +1,4 @@
-//! What `make` calls when one line is not enough: `cargo xtask guests | toolchain | clients | conformance`.
+//! What `make` calls when one line is not enough: `cargo xtask guests | languages | toolchain | clients | conformance`.
 //!
 //! This crate does not depend on the host, because the host embeds a guest that is built here.
 
@@ -6,8 +6,10 @@ mod clients;
 mod conformance;
 mod debian;
 mod guests;
+mod languages;
 mod npm;
 mod process;
+mod python;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +31,12 @@ enum Task {
     /// Compile every guest of the workspace
     Guests {
         /// Where the components go; what is built on the way goes beside it
+        #[arg(long, value_name = "DIRECTORY", default_value = "target/guests")]
+        out: PathBuf,
+    },
+    /// Compile the guests in JavaScript and Python, with compilers installed into target/languages
+    Languages {
+        /// Where the components go
         #[arg(long, value_name = "DIRECTORY", default_value = "target/guests")]
         out: PathBuf,
     },
@@ -62,6 +70,13 @@ fn run(task: &Task) -> Result<()> {
     let node = || npm::node(&workspace.join("target/node"));
     match task {
         Task::Guests { out } => guests::build(&workspace, &workspace.join(out)),
+        Task::Languages { out } => node().and_then(|()| {
+            languages::build(
+                &workspace,
+                &workspace.join("target/languages"),
+                &workspace.join(out),
+            )
+        }),
         Task::Toolchain => toolchain::ensure(&workspace).map(drop),
         Task::Clients => node().and_then(|()| clients::install(&workspace.join("target/clients"))),
         Task::Conformance => {

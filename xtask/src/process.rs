@@ -33,11 +33,11 @@ pub(crate) fn exists(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
-/// Is the program there, and new enough for what the tests call Airlock with?
+/// Is the program there, and new enough for what the tests run?
 pub(crate) fn at_least(program: &str, oldest: (u32, u32)) -> Result<()> {
     ensure!(
         exists(program),
-        "the tests call Airlock with clients in Python and Node.js, and this machine has no {program}; install version \
+        "the tests have clients and guests in Python and Node.js, and this machine has no {program}; install version \
          {}.{} or later",
         oldest.0,
         oldest.1
@@ -46,7 +46,7 @@ pub(crate) fn at_least(program: &str, oldest: (u32, u32)) -> Result<()> {
     let found = version(&answer).with_context(|| format!("{program} --version says {answer:?}"))?;
     ensure!(
         found >= oldest,
-        "{program} is version {}.{}, and what the tests call Airlock with needs {}.{} or later",
+        "{program} is version {}.{}, and what the tests run needs {}.{} or later",
         found.0,
         found.1,
         oldest.0,

@@ -11,7 +11,8 @@ use airlock_sandbox::{Backend, BoxFuture, Component, Engine, EngineConfig, Limit
 use anyhow::{anyhow, bail, ensure};
 
 use super::World;
-use super::call::arguments;
+use super::call::{Called, arguments};
+use crate::load::{self, Samples};
 use crate::report::{Goal, Report, Table, spread};
 use crate::stats::Series;
 
@@ -20,9 +21,16 @@ const ROUNDS: usize = 8;
 const TIMES: u32 = 4_000;
 /// What a fresh instance may add to a call, as a multiple of making and dropping one.
 const FRESHNESS: Goal = Goal::AtMost(&[2.0]);
+/// The same in per cent of the CPU time that a server spends on a `tools/call`.
+const SHARE: Goal = Goal::AtMost(&[10.0]);
+/// Such calls in each round.
+const CONNECTIONS: usize = 8;
+const TIME: Duration = Duration::from_millis(500);
 
 pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Result<()> {
     let guest = Guest::load(world).await?;
+    let called = Called::of(world).await?;
+    let mut served = Samples::default();
     let mut warm = Series::default();
     let mut made = Series::default();
     let mut fresh = Series::default();
@@ -53,16 +61,27 @@ pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Resul
             guest.published_call().await?;
         }
         published.push(each(began));
+
+        load::round(
+            &world.airlock,
+            &called.target,
+            CONNECTIONS,
+            TIME,
+            &mut served,
+        )
+        .await?;
     }
 
     let hop = published.with(&fresh, |there, here| there - here);
     let added = fresh.with(&warm, |fresh, warm| fresh - warm);
+    let share = added.with(&served.cpu, |added, cpu| 100.0 * added / cpu);
     let row = |what: &str, cell| vec![what.to_owned(), cell];
     report.table(&Table {
         title: "The default guest",
         about: format!(
             "A call of the completion app without HTTP and without Dify: its run is answered at once, in process. One \
-             call at a time, {ROUNDS} rounds of {TIMES}. Instances come {}.",
+             call at a time, {ROUNDS} rounds of {TIMES}. Instances come {}. The server's CPU time is that of the table \
+             tools/call at {CONNECTIONS} connections, measured again between these rounds.",
             if guest.engine.pooling() { "from the pool" } else { "from no pool: there is no room for one" },
         ),
         columns: vec!["", "µs"],
@@ -74,6 +93,8 @@ pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Resul
             row("the hop to those threads and back", spread(&hop, 1)),
             row("freshness: fresh call − warm call", spread(&added, 1)),
             row("freshness ÷ instantiate and drop", FRESHNESS.judge(&added.ratio_to(&made))),
+            row("a tools/call: the server's CPU time", spread(&served.cpu, 1)),
+            row("freshness in % of that", SHARE.judge(&share)),
         ],
     });
     Ok(())
@@ -96,7 +117,7 @@ struct Guest {
 
 impl Guest {
     async fn load(world: &World) -> anyhow::Result<Self> {
-        let upstream = world.upstream();
+        let upstream = world.dify.upstream()?;
         let dify = Dify::new(Config::new(parse_base(&upstream.url)?))?;
         let facts = Facts::from(dify.app(upstream.key.parse()?).facts().await?);
         let engine = Engine::start(&EngineConfig::default())?;

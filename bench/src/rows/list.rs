@@ -15,12 +15,13 @@ use crate::servers::{Role, Server};
 const GOALS: Goals = Goals {
     throughput: &[0.70, 0.85],
     cpu: &[1.50, 1.35],
+    from: 1,
 };
 
 const PLAN: Plan = Plan {
     connections: CONNECTIONS,
     rounds: 6,
-    time: Duration::from_secs(2),
+    time: Duration::from_millis(800),
 };
 
 pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Result<()> {

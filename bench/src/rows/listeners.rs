@@ -49,7 +49,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         let world = World::start().await?;
         // What the first of its kind brings into memory stays there for all.
         let first = world.listener(waiting).await?;
-        let before = world.airlock.memory()?.now;
+        let before = world.airlock.process().memory()?.now;
         let mut clients = Vec::with_capacity(listeners);
         for _ in 0..listeners {
             clients.push(world.listener(waiting).await?);
@@ -57,7 +57,7 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
         for client in &mut clients {
             client.sign().await?;
         }
-        let then = world.airlock.memory()?.now;
+        let then = world.airlock.process().memory()?.now;
         let mut each = Series::default();
         each.push(then.saturating_sub(before) as f64 * 1.024 / listeners as f64);
         let each = match waiting {
@@ -99,7 +99,7 @@ impl World {
     async fn listener(&self, waiting: Waiting) -> anyhow::Result<Listener> {
         let mut connection = load::connect(self.airlock.address()?).await?;
         let hello = self.target("initialize", &super::hello(), self.headers.clone())?;
-        let (answered, _) = load::exchange(&mut connection, &hello).await?;
+        let (answered, _) = load::exchange(&mut connection, &hello, 0).await?;
         let session = answered.get("mcp-session-id").context("no session id")?;
         let request = match waiting {
             Waiting::Idle => None,
@@ -138,7 +138,7 @@ impl World {
     fn request(&self, method: &str, body: &str) -> anyhow::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(method)
-            .uri(self.airlock.url.path())
+            .uri(self.airlock.url()?.path())
             .body(Full::from(body.to_owned()))?;
         *request.headers_mut() = self.headers.clone();
         Ok(request)

@@ -1,9 +1,14 @@
 //! What is measured: one file for each table.
 
+pub(crate) mod apps;
 pub(crate) mod call;
 pub(crate) mod guest;
+pub(crate) mod latency;
 pub(crate) mod list;
 pub(crate) mod listeners;
+pub(crate) mod memory;
+pub(crate) mod progress;
+pub(crate) mod soak;
 pub(crate) mod start;
 pub(crate) mod stream;
 
@@ -18,7 +23,7 @@ use http::header::{
 use serde_json::{Value, json};
 
 use crate::load::{self, Target};
-use crate::servers::{Canned, Role, Server, Upstream};
+use crate::servers::{Airlock, Apps, Bounds, Canned, Dify, Guests, Role, Server};
 
 const CONNECTIONS: &[usize] = &[1, 8, 32];
 
@@ -40,15 +45,61 @@ pub(crate) enum Era {
     Stateless,
 }
 
+/// What a world is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// How many apps are published, all of this kind.
+    pub(crate) apps: usize,
+    pub(crate) kind: Apps,
+    pub(crate) guests: Guests,
+    pub(crate) bounds: Bounds,
+    /// Connections that the stand-in takes.
+    pub(crate) connections: usize,
+    /// Does the stand-in leave every call waiting?
+    pub(crate) silent: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            apps: 1,
+            kind: Apps::Blurb,
+            guests: Guests::BuiltIn,
+            bounds: Bounds::Lifted,
+            connections: 256,
+            silent: false,
+        }
+    }
+}
+
 impl World {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let dify = Server::start(&Role::Dify)?;
-        let upstream = Upstream {
-            url: dify.url.to_string(),
-            key: dify.key.clone(),
-        };
-        let airlock = Server::start(&Role::Airlock(upstream))?;
-        let authority = airlock.url.authority().context("an address has a host")?;
+        Self::of(Setting::default()).await
+    }
+
+    pub(crate) async fn of(setting: Setting) -> anyhow::Result<Self> {
+        let dify = Server::start(&Role::Dify(Dify {
+            apps: setting.kind,
+            keys: setting.apps,
+            connections: setting.connections,
+            silent: setting.silent,
+        }))?;
+        let airlock = Server::start(&Role::Airlock(Airlock {
+            dify: dify.url()?.to_string(),
+            home: None,
+            publish: dify.keys.clone(),
+            guests: setting.guests,
+            bounds: setting.bounds,
+        }))?;
+        Self::beside(dify, airlock).await
+    }
+
+    /// Two servers that run.
+    pub(crate) async fn beside(dify: Server, airlock: Server) -> anyhow::Result<Self> {
+        let authority = airlock
+            .url()?
+            .authority()
+            .context("an address has a host")?;
         let mut headers = HeaderMap::new();
         headers.insert(HOST, authority.as_str().parse()?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -69,19 +120,13 @@ impl World {
         Ok(world)
     }
 
-    pub(crate) fn upstream(&self) -> Upstream {
-        Upstream {
-            url: self.dify.url.to_string(),
-            key: self.dify.key.clone(),
-        }
-    }
-
-    /// A request whose answer is not known yet.
+    /// A request to each app in turn, whose answer is not known yet.
     fn target(&self, method: &str, params: &Value, headers: HeaderMap) -> anyhow::Result<Target> {
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let paths = self.airlock.urls.iter().map(|url| url.path().to_owned());
         Ok(Target {
             address: self.airlock.address()?,
-            path: self.airlock.url.path().to_owned(),
+            paths: paths.collect(),
             headers,
             body: message.to_string().into(),
             expected: Bytes::new(),
@@ -100,7 +145,7 @@ impl World {
         let (headers, params) = self.request_of(era, method, params);
         let target = Target {
             address: server.address()?,
-            path: path.to_owned(),
+            paths: [path.to_owned()].into(),
             ..self.target(method, &params, headers)?
         };
         let began = Instant::now();

@@ -9,13 +9,14 @@ use airlock::guests::{self, Guests};
 use airlock_dify::{Config, Dify, parse_base};
 use airlock_registry::{Described, Digest, Home, MasterKey, NewApp, Registry, Secret};
 use airlock_sandbox::EngineConfig;
+use airlock_tests::guests::variant;
 use anyhow::Context;
 use serde_json::json;
 
 use super::call::arguments;
 use super::{Era, World};
 use crate::report::{Goal, Report, Table, number, spread};
-use crate::servers::{Role, Server, Upstream};
+use crate::servers::{self, Airlock, Bounds, Role, Server, Upstream};
 use crate::stats::Series;
 
 const ROUNDS: usize = 5;
@@ -42,7 +43,7 @@ pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Resul
     };
     for (apps, components) in [(1, 1), (20, 20), (1_000, 20)] {
         let home = tempfile::tempdir()?;
-        let code = furnish(home.path(), &world.upstream(), apps, components).await?;
+        let code = furnish(home.path(), &world.dify.upstream()?, apps, components).await?;
         let (mut ready, mut first, mut second, mut memory) = Default::default();
         for _ in 0..ROUNDS {
             round(
@@ -77,10 +78,13 @@ async fn round(
     [ready, first, second, memory]: [&mut Series; 4],
 ) -> anyhow::Result<()> {
     let began = Instant::now();
-    let server = Server::start(&Role::Home {
-        home: home.to_owned(),
-        dify: world.upstream(),
-    })?;
+    let server = Server::start(&Role::Airlock(Airlock {
+        dify: world.dify.url()?.to_string(),
+        home: Some(home.to_owned()),
+        publish: Vec::new(),
+        guests: servers::Guests::BuiltIn,
+        bounds: Bounds::Lifted,
+    }))?;
     ready.push(milliseconds(began.elapsed()));
     let params = json!({"name": "product_blurb", "arguments": arguments()});
     let path = format!("/server/{}/mcp", code.expose());
@@ -91,7 +95,7 @@ async fn round(
                 .await?,
         ));
     }
-    memory.push(server.memory()?.now as f64 * 1.024 / 1e3);
+    memory.push(server.process().memory()?.now as f64 * 1.024 / 1e3);
     Ok(())
 }
 
@@ -121,7 +125,7 @@ async fn furnish(
     let guests = Guests::new(settings)?;
     let mut made = Vec::new();
     for number in 0..components {
-        let bytes = marked(guests::built_in(), &number.to_string());
+        let bytes = variant(number);
         let component = guests.take_in(bytes.clone()).await?;
         let manifest = guests::describe(&component, told.clone()).await?;
         let described = Described {
@@ -152,10 +156,4 @@ async fn furnish(
     }
     registry.close().await?;
     first.context("there is an app")
-}
-
-/// The same component under another digest: a custom section more.
-fn marked(component: &[u8], mark: &str) -> Vec<u8> {
-    let length = u8::try_from(2 + mark.len()).expect("a short mark");
-    [component, &[0, length, 1, b'm'], mark.as_bytes()].concat()
 }

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use airlock_dify::measure;
 use airlock_dify::{Config, parse_base};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use http::header::HeaderValue;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::load::{self, Target};
+use super::World;
+use crate::load;
 use crate::report::{Goal, Report, Table, number, spread};
-use crate::servers::{Flood, Role, Server, Upstream};
+use crate::servers::{Airlock, Bounds, Flood, Guests, Role, Server};
 use crate::stats::Series;
 
 const ROUNDS: usize = 8;
@@ -97,40 +98,35 @@ fn speeds(flood: Flood) -> anyhow::Result<(Series, Series)> {
 /// MB in a second, and MiB beyond what the process had before.
 async fn call(flood: Flood) -> anyhow::Result<(f64, Series)> {
     let dify = Server::start(&Role::Flood(flood))?;
-    let airlock = Server::start(&Role::Airlock(Upstream {
-        url: dify.url.to_string(),
-        key: dify.key.clone(),
+    let airlock = Server::start(&Role::Airlock(Airlock {
+        dify: dify.url()?.to_string(),
+        home: None,
+        publish: dify.keys.clone(),
+        guests: Guests::BuiltIn,
+        bounds: Bounds::Lifted,
     }))?;
-    let mut headers = HeaderMap::new();
-    let authority = airlock.url.authority().context("an address has a host")?;
-    headers.insert(HOST, authority.as_str().parse()?);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let both = "application/json, text/event-stream";
-    headers.insert(ACCEPT, HeaderValue::from_static(both));
-    let version = HeaderValue::from_static("2025-11-25");
-    headers.insert("mcp-protocol-version", version);
+    let world = World::beside(dify, airlock).await?;
+    let airlock = &world.airlock;
     let arguments = json!({"title": "Week 1", "audience": "team"});
     let params = json!({"name": "weekly_report", "arguments": arguments});
-    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
-    let target = Target {
-        address: airlock.address()?,
-        path: airlock.url.path().to_owned(),
-        headers,
-        body: message.to_string().into(),
-        expected: Bytes::new(),
-    };
+    let mut headers = world.headers.clone();
+    headers.insert(
+        "mcp-protocol-version",
+        HeaderValue::from_static("2025-11-25"),
+    );
+    let target = world.target("tools/call", &params, headers)?;
     let (mut through, mut added) = (0.0, Series::default());
     // The first call also brings the program's own pages in.
     for first in [true, false] {
-        airlock.forget_peak()?;
-        let before = airlock.memory()?.now;
+        airlock.process().forget_peak()?;
+        let before = airlock.process().memory()?.now;
         let began = Instant::now();
         let (_, body) = load::once(&target).await?;
         let body = String::from_utf8_lossy(&body).into_owned();
         ensure!(body.contains("All is well."), "{body}");
         if !first {
             through = rate(began);
-            added.push(airlock.memory()?.most.saturating_sub(before) as f64 / 1024.0);
+            added.push(airlock.process().memory()?.most.saturating_sub(before) as f64 / 1024.0);
         }
     }
     Ok((through, added))

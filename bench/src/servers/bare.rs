@@ -105,9 +105,5 @@ where
             tokio::spawn(connection);
         }
     });
-    let ready = Ready {
-        url,
-        key: String::new(),
-    };
-    Ok((ready, Box::new(())))
+    Ok((Ready::at(url), Box::new(())))
 }

@@ -1,24 +1,36 @@
-//! The stand-in for Dify, with room for more connections than Dify's container has.
+//! The stand-in for Dify.
 
-use airlock_stand_in::{Options, SampleApp, StandIn};
+use airlock_stand_in::{Behaviour, Options, SampleApp, StandIn};
 
-use super::{Ready, Started};
+use super::{Apps, Dify, Ready, Started};
 
-/// The benchmark's app. A completion app has the shortest run: what is measured is Airlock, not the reading of events.
-pub(crate) const APP: SampleApp = SampleApp::ProductBlurb;
+impl Apps {
+    pub(crate) fn samples(self) -> &'static [SampleApp] {
+        match self {
+            Self::Blurb => &[SampleApp::ProductBlurb],
+            Self::Report => &[SampleApp::WeeklyReport],
+            Self::EachMode => &SampleApp::ALL,
+        }
+    }
+}
 
-const CONNECTIONS: usize = 256;
-
-pub(super) async fn start() -> Started {
+pub(super) async fn start(role: &Dify) -> Started {
+    let samples = role.apps.samples();
     let dify = StandIn::start(Options {
-        connections: CONNECTIONS,
-        apps: vec![APP],
+        connections: role.connections,
+        apps: samples.to_vec(),
         ..Options::instant()
     })
     .await?;
+    if role.silent {
+        for app in samples {
+            dify.set(*app, Behaviour::SilentAfterPing);
+        }
+    }
+    let keys = samples.iter().cycle().take(role.keys);
     let ready = Ready {
-        url: dify.url(),
-        key: dify.key(APP).to_owned(),
+        urls: vec![dify.url()],
+        keys: keys.map(|app| dify.another_key(*app)).collect(),
     };
     Ok((ready, Box::new(dify)))
 }

@@ -45,8 +45,8 @@ pub(super) async fn start(flood: Flood) -> Started {
     let events = std::iter::repeat_n(event, flood.count()).chain([end]);
     dify.set(APP, Behaviour::Canned(Canned::events(events)));
     let ready = Ready {
-        url: dify.url(),
-        key: dify.key(APP).to_owned(),
+        urls: vec![dify.url()],
+        keys: vec![dify.key(APP).to_owned()],
     };
     Ok((ready, Box::new(dify)))
 }

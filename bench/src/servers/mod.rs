@@ -1,8 +1,8 @@
 //! The servers: this program again, once for each, told what to be in a line of JSON.
 //!
-//! * `airlock`: Airlock, with one published app.
+//! * `airlock`: Airlock, with one published app or many.
 //! * `bare`: hyper and nothing else, and a bare proxy.
-//! * `dify`: the stand-in for Dify, which answers at once.
+//! * `dify`: the stand-in for Dify, which answers at once or never.
 //! * `flood`: the same, and says very much.
 
 mod airlock;
@@ -14,8 +14,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use airlock_tests::process::Process;
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt};
@@ -25,20 +25,15 @@ pub(crate) use flood::Flood;
 /// The argument that makes this program a server.
 pub(crate) const AS_SERVER: &str = "serve";
 
-/// Ticks of `/proc/PID/stat` in a second: `USER_HZ`, which Linux has fixed at 100 for programs.
-const TICK: Duration = Duration::from_millis(10);
-
 /// What a server is to be.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Role {
     /// The stand-in for Dify.
-    Dify,
+    Dify(Dify),
     /// The stand-in with a workflow that says very much.
     Flood(Flood),
-    /// Airlock beside it, with one app.
-    Airlock(Upstream),
-    /// Airlock in a home that is there already.
-    Home { home: PathBuf, dify: Upstream },
+    /// Airlock beside it.
+    Airlock(Airlock),
     /// Reads a request whole and answers the same bytes each time.
     Bare(Canned),
     /// Reads a request whole, has a run made, reads its stream whole, and answers the same bytes each time.
@@ -50,6 +45,62 @@ pub(crate) enum Role {
         /// The body that is sent upstream.
         run: String,
     },
+}
+
+/// A stand-in for Dify.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Dify {
+    pub(crate) apps: Apps,
+    /// Keys of these apps, which it names once it listens: to Airlock, each is an app of its own.
+    pub(crate) keys: usize,
+    /// Connections at one time. Dify's container has ten.
+    pub(crate) connections: usize,
+    /// Does it begin each answer and say nothing more?
+    pub(crate) silent: bool,
+}
+
+/// Which apps a stand-in has.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Apps {
+    /// A completion app, whose run is the shortest: what is measured is Airlock, not the reading of events.
+    Blurb,
+    /// A workflow, which tells of its steps.
+    Report,
+    /// One of each mode.
+    EachMode,
+}
+
+/// An Airlock, as `airlock serve` runs it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Airlock {
+    /// The stand-in's URL.
+    pub(crate) dify: String,
+    /// Where it keeps everything; in a directory that goes with it where none is named.
+    pub(crate) home: Option<PathBuf>,
+    /// Keys of apps that it is to publish, beside those that its home has.
+    pub(crate) publish: Vec<String>,
+    pub(crate) guests: Guests,
+    pub(crate) bounds: Bounds,
+}
+
+/// What serves the apps.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Guests {
+    /// The built-in guest.
+    BuiltIn,
+    /// So many components, in turn: the built-in guest's code, each with another digest.
+    Distinct(usize),
+}
+
+/// How many calls there may be at one time.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Bounds {
+    /// What a server has that nobody has configured: 6 in Dify, and 3 for each app.
+    Default,
+    /// 128. The defaults protect a Dify that takes ten connections; with them the benchmark would measure a queue.
+    Lifted,
+    /// The same, with little for guests that misbehave, so that a soak does not wait for them.
+    Narrow,
 }
 
 /// An app of the stand-in.
@@ -68,18 +119,27 @@ pub(crate) struct Canned {
 
 /// A server that runs. It ends when this is dropped, or when this process does.
 pub(crate) struct Server {
-    /// Where it answers: Airlock's is the app's address.
-    pub(crate) url: http::Uri,
-    /// The app's key, of a stand-in.
-    pub(crate) key: String,
+    /// Where it answers: Airlock's are the apps' addresses.
+    pub(crate) urls: Vec<http::Uri>,
+    /// The apps' keys, of a stand-in.
+    pub(crate) keys: Vec<String>,
     child: Child,
 }
 
 /// A server's word that it listens.
 #[derive(Debug, Serialize, Deserialize)]
 struct Ready {
-    url: String,
-    key: String,
+    urls: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl Ready {
+    fn at(url: String) -> Self {
+        Self {
+            urls: vec![url],
+            keys: Vec::new(),
+        }
+    }
 }
 
 impl Server {
@@ -102,59 +162,39 @@ impl Server {
         BufReader::new(output).read_line(&mut answer)?;
         let ready: Result<Ready, String> = serde_json::from_str(&answer)
             .with_context(|| format!("a server has ended instead of starting: {role:?}"))?;
-        let Ready { url, key } =
+        let Ready { urls, keys } =
             ready.map_err(|error| anyhow!("a server did not start: {error}"))?;
+        let urls = urls.iter().map(|url| url.parse());
         Ok(Self {
-            url: url.parse()?,
-            key,
+            urls: urls.collect::<Result<_, _>>()?,
+            keys,
             child,
         })
     }
 
-    pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
-        let port = self.url.port_u16().context("a server's URL has a port")?;
-        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    /// Where it answers, if it has one place to answer at.
+    pub(crate) fn url(&self) -> anyhow::Result<&http::Uri> {
+        self.urls.first().context("a server has an address")
     }
 
-    /// CPU time that the whole process has used, in user mode and in the kernel. Its grain is 10 ms.
-    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = std::fs::read_to_string(path).context("a server has ended")?;
-        // The second field, in brackets, may hold spaces; utime and stime are the 14th and 15th.
-        let (_, fields) = text.rsplit_once(')').context("this is no /proc/PID/stat")?;
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: u32 = ticks.map(str::parse::<u32>).sum::<Result<_, _>>()?;
-        Ok(TICK * ticks)
-    }
-}
-
-/// KiB of memory that a process has resident.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Memory {
-    pub(crate) now: u64,
-    /// The most since [`Server::forget_peak`].
-    pub(crate) most: u64,
-}
-
-impl Server {
-    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = std::fs::read_to_string(path).context("a server has ended")?;
-        let field = |name| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
-            let number = number.and_then(|number| number.parse().ok());
-            number.with_context(|| format!("no {name} in /proc/PID/status"))
-        };
-        Ok(Memory {
-            now: field("VmRSS:")?,
-            most: field("VmHWM:")?,
+    /// The first of its apps, of a stand-in.
+    pub(crate) fn upstream(&self) -> anyhow::Result<Upstream> {
+        Ok(Upstream {
+            url: self.url()?.to_string(),
+            key: self.keys.first().context("a stand-in has keys")?.clone(),
         })
     }
 
-    pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
-        let path = format!("/proc/{}/clear_refs", self.child.id());
-        std::fs::write(path, "5").context("a server has ended")
+    pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
+        let port = self
+            .url()?
+            .port_u16()
+            .context("a server's URL has a port")?;
+        Ok(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id())
     }
 }
 
@@ -171,10 +211,9 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     let mut line = String::new();
     input.read_line(&mut line).await?;
     let started = match serde_json::from_str(&line)? {
-        Role::Dify => dify::start().await,
+        Role::Dify(dify) => dify::start(&dify).await,
         Role::Flood(flood) => flood::start(flood).await,
-        Role::Airlock(upstream) => airlock::start(&upstream).await,
-        Role::Home { home, dify } => airlock::start_in(home, &dify).await,
+        Role::Airlock(airlock) => airlock::start(&airlock).await,
         Role::Bare(answer) => bare::start(answer).await,
         Role::Proxy {
             answer,

@@ -10,6 +10,7 @@ use crate::clock::{CpuClock, Timed};
 use crate::component::Component;
 use crate::error::Failure;
 use crate::limits::Limits;
+use crate::pace::UNNOTICED;
 use crate::state::{Access, ImportInDescribe, State};
 use crate::wit::{
     App, CallRequest, Error, Manifest, Outcome, completions::*, prompts::*, resources::*,
@@ -178,13 +179,20 @@ impl Component {
                 Ok(instance) => function(&mut store, &instance).await,
                 Err(error) => Err(error),
             };
+            store.data_mut().end_output();
             ended.map_err(|error| failure(&error, store.data(), &limits_in))
         };
-        let timed = Timed {
+        let timed = self.timed(future, clock);
+        self.engine.run(limits.deadline, timed).await
+    }
+
+    pub(crate) fn timed<F: Future>(&self, future: F, clock: Arc<CpuClock>) -> Timed<F> {
+        Timed {
             future: Box::pin(future),
             clock,
-        };
-        self.engine.run(limits.deadline, timed).await
+            pace: Arc::clone(&self.pace),
+            ticker: Arc::clone(&self.engine.0.ticker),
+        }
     }
 
     pub(crate) fn store(&self, access: Access, limits: &Limits) -> (Store<State>, Arc<CpuClock>) {
@@ -193,14 +201,19 @@ impl Component {
         store.set_hostcall_fuel(limits.host_call_bytes);
         store.set_max_component_handles(limits.handles);
         store.set_epoch_deadline(1);
-        let clock = CpuClock::new();
+        let clock = Arc::new(CpuClock::default());
         store.epoch_deadline_callback({
             let (clock, limit) = (Arc::clone(&clock), limits.cpu);
+            let pace = Arc::clone(&self.pace);
             move |_| {
                 Ok(if clock.used() > limit {
                     UpdateDeadline::Interrupt
+                } else if clock.stretch() < UNNOTICED {
+                    // The epoch has moved while this guest waited.
+                    UpdateDeadline::Continue(1)
                 } else {
-                    // At each tick the guest makes room for the others on its thread.
+                    // The guest makes room for the others on its thread, or leaves it.
+                    pace.very_slow();
                     UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
                 })
             }
@@ -218,9 +231,14 @@ pub(crate) fn failure(error: &wasmtime::Error, state: &State, limits: &Limits) -
         Some(Trap::Interrupt) => Failure::Cpu(limits.cpu),
         trap => match (state.limiter.refused, trap) {
             (Some(bound), _) => Failure::Bound(bound),
-            (None, Some(trap)) => Failure::Trap(trap.to_string()),
-            // Without a trap code: a value the contract does not allow, or a bound of wasmtime's own.
-            (None, None) => Failure::Trap(format!("{error:#}")),
+            (None, trap) => {
+                // Without a trap code: a value the contract does not allow, or a bound of wasmtime's own.
+                let trap = trap.map_or_else(|| format!("{error:#}"), |trap| trap.to_string());
+                Failure::Trap(match state.last_words() {
+                    Some(words) => format!("{trap}; its last words: {words}"),
+                    None => trap,
+                })
+            }
         },
     }
 }

@@ -1,57 +1,83 @@
-//! How long a guest has computed: the time its future is being polled. Waiting for Dify costs nothing.
+//! How long a guest has computed: the processor time of the thread that polls it, while it polls it. Waiting for Dify
+//! costs nothing, and neither does waiting for a processor that others use.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// The guest's computing time, in nanoseconds since `base`. Only the thread that polls the call writes to it, and the
-/// epoch callback that reads it runs inside that same poll: the atomics are for moving between threads, not for races.
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::pace::{Pace, UNNOTICED};
+use crate::ticker::Ticker;
+
+/// The guest's computing time, in nanoseconds. Only the thread that polls the call writes to it, and the epoch callback
+/// that reads it runs inside that same poll: the atomics are for moving between threads, not for races.
+#[derive(Default)]
 pub(crate) struct CpuClock {
-    base: Instant,
     used: AtomicU64,
+    /// The thread's own time when the present poll began.
     poll_began: AtomicU64,
 }
 
 impl CpuClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            base: Instant::now(),
-            used: AtomicU64::new(0),
-            poll_began: AtomicU64::new(0),
-        })
-    }
-
-    fn now(&self) -> u64 {
-        u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
     /// The time used, the present poll included.
     pub(crate) fn used(&self) -> Duration {
-        let present = self
-            .now()
-            .saturating_sub(self.poll_began.load(Ordering::Relaxed));
-        Duration::from_nanos(self.used.load(Ordering::Relaxed).saturating_add(present))
+        Duration::from_nanos(self.used.load(Ordering::Relaxed)).saturating_add(self.stretch())
+    }
+
+    /// Had the call computed for longer than [`UNNOTICED`] when it was last polled?
+    pub(crate) fn is_slow(&self) -> bool {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed)) > UNNOTICED
+    }
+
+    /// What the present poll has taken so far.
+    pub(crate) fn stretch(&self) -> Duration {
+        let began = self.poll_began.load(Ordering::Relaxed);
+        Duration::from_nanos(thread_time().saturating_sub(began))
     }
 }
 
-/// A future whose polls are timed.
+/// Processor time of this thread, in nanoseconds.
+fn thread_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or_default();
+    seconds * 1_000_000_000 + nanoseconds
+}
+
+/// A guest's future: its polls are timed, the epoch moves during them, and a call that computes for long is noted.
 pub(crate) struct Timed<F> {
     pub(crate) future: Pin<Box<F>>,
     pub(crate) clock: Arc<CpuClock>,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 impl<F: Future> Future for Timed<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let began = self.clock.now();
-        self.clock.poll_began.store(began, Ordering::Relaxed);
-        let poll = self.future.as_mut().poll(cx);
-        let spent = self.clock.now().saturating_sub(began);
-        self.clock.used.fetch_add(spent, Ordering::Relaxed);
+        let Self {
+            future,
+            clock,
+            pace,
+            ticker,
+        } = &mut *self;
+        let computing = ticker.computing();
+        clock.poll_began.store(thread_time(), Ordering::Relaxed);
+        let poll = future.as_mut().poll(cx);
+        let (before, used) = (clock.is_slow(), clock.used());
+        drop(computing);
+        let nanoseconds = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
+        clock.used.store(nanoseconds, Ordering::Relaxed);
+        match (before, clock.is_slow()) {
+            (false, true) => pace.slow(),
+            (false, false) if poll.is_ready() => pace.quick(),
+            (true, _) | (false, false) => {}
+        }
         poll
     }
 }

@@ -1,5 +1,7 @@
 //! A guest that is ready to run: inspected, compiled, linked.
 
+use std::sync::Arc;
+
 use wasmtime::component::{HasSelf, InstancePre, Linker};
 
 use crate::bindings::completions::GuestCompletionsIndices;
@@ -10,7 +12,9 @@ use crate::compiled::Compiled;
 use crate::engine::Engine;
 use crate::error::Refusal;
 use crate::inspect::{COMPLETIONS, Inspection, PROMPTS, RESOURCES};
+use crate::pace::Pace;
 use crate::state::State;
+use crate::wasi;
 
 /// A guest's compiled code with its imports linked: what is left for a call is to instantiate it. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +22,7 @@ pub struct Component {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
+    pub(crate) pace: Arc<Pace>,
     inspection: Inspection,
 }
 
@@ -61,6 +66,7 @@ impl Component {
         Guest::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)
             .map_err(|error| Refusal::Invalid(format!("{error:#}")))?;
         let wrong_types = |error: wasmtime::Error| Refusal::WrongTypes(format!("{error:#}"));
+        wasi::link(&mut linker, &compiled).map_err(wrong_types)?;
         let pre = linker.instantiate_pre(&compiled).map_err(wrong_types)?;
         let exports = Exports {
             tools: GuestIndices::new(&pre).map_err(wrong_types)?,
@@ -84,6 +90,7 @@ impl Component {
             engine: engine.clone(),
             pre,
             exports,
+            pace: Arc::default(),
             inspection,
         })
     }

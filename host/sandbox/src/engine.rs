@@ -8,15 +8,18 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::clock::Timed;
 use crate::error::Failure;
+use crate::placed::Placed;
 use crate::ticker::Ticker;
 
 /// How long a call waits for a free instance before it is told that there is none.
 const SLOT_WAIT: Duration = Duration::from_secs(5);
 
-/// Core instances, memories and tables for each component: `wit-component` makes three or four core instances of one
-/// guest, with one memory and up to two tables among them.
-const CORE_PER_COMPONENT: u32 = 4;
+/// Core instances for each component: a guest in Rust or JavaScript has three or four, one in Python fourteen, and
+/// thirty-eight where `componentize-py` has stubbed WASI. The pool counts them and keeps nothing ready for them.
+const CORE_PER_COMPONENT: u32 = 64;
+/// Memories and tables: all of these have one memory and two tables.
 const PARTS_PER_COMPONENT: u32 = 2;
 
 /// What the engine is built with.
@@ -58,10 +61,10 @@ pub struct Engine(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wasmtime: wasmtime::Engine,
-    pub(crate) ticker: Ticker,
-    /// Guests have threads of their own: two that spin on the threads that serve requests would delay a neighbour's
-    /// I/O by hundreds of milliseconds, since tokio polls its driver only now and then. Here the operating system
-    /// shares the processor out. `None` only while dropping.
+    pub(crate) ticker: Arc<Ticker>,
+    /// Guests that compute for long have threads of their own: two that spin on the threads that serve requests would
+    /// delay a neighbour's I/O by hundreds of milliseconds, since tokio polls its driver only now and then. Here the
+    /// operating system shares the processor out. `None` only while dropping.
     guests: Option<Runtime>,
     slots: Arc<Semaphore>,
     instances: u32,
@@ -81,7 +84,7 @@ impl Engine {
             .enable_time()
             .build()?;
         Ok(Self(Arc::new(Inner {
-            ticker: Ticker::start(wasmtime.clone())?,
+            ticker: Arc::new(Ticker::start(wasmtime.clone())?),
             wasmtime,
             guests: Some(guests),
             slots: Arc::new(Semaphore::new(config.instances as usize)),
@@ -102,12 +105,12 @@ impl Engine {
         self.0.slots.available_permits()
     }
 
-    /// Runs `guest` on the guests' threads until it ends or `deadline` has passed. Dropping the returned future drops
-    /// the guest's store, at the latest a tick later when the guest is computing.
+    /// Runs `guest` until it ends or `deadline` has passed, on this thread as long as it is quick (see [`crate::pace`]).
+    /// Dropping the returned future drops the guest's store, at the latest a tick later when the guest is computing.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         deadline: Duration,
-        guest: impl Future<Output = Result<T, Failure>> + Send + 'static,
+        guest: Timed<impl Future<Output = Result<T, Failure>> + Send + 'static>,
     ) -> Result<T, Failure> {
         let inner = &self.0;
         let slot = tokio::time::timeout(
@@ -117,17 +120,16 @@ impl Engine {
         .await
         .map_err(|_| Failure::Full(inner.instances as usize))?
         .map_err(|closed| Failure::Internal(closed.to_string()))?;
-        let running = inner.ticker.running();
         let Some(guests) = &inner.guests else {
             return Err(Failure::Internal("the engine is shutting down".into()));
         };
-        let task = guests.spawn(async move {
+        let (clock, pace) = (Arc::clone(&guest.clock), Arc::clone(&guest.pace));
+        let call = async move {
             let ended = tokio::time::timeout(deadline, guest).await;
-            drop((slot, running));
+            drop(slot);
             ended.unwrap_or(Err(Failure::Deadline(deadline)))
-        });
-        // A panic in the host's own code below the guest ends this call and no other.
-        AbortOnDrop(task).await
+        };
+        Placed::new(Box::pin(call), clock, pace, guests.handle()).await
     }
 }
 
@@ -137,27 +139,6 @@ impl Drop for Inner {
         if let Some(guests) = self.guests.take() {
             guests.shutdown_background();
         }
-    }
-}
-
-struct AbortOnDrop<T>(tokio::task::JoinHandle<Result<T, Failure>>);
-
-impl<T> Future for AbortOnDrop<T> {
-    type Output = Result<T, Failure>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        std::pin::Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|joined| joined.unwrap_or_else(|error| Err(Failure::Internal(error.to_string()))))
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -199,6 +180,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances * CORE_PER_COMPONENT)
+        .max_core_instances_per_component(CORE_PER_COMPONENT)
         .total_memories(instances * PARTS_PER_COMPONENT)
         .total_tables(instances * PARTS_PER_COMPONENT)
         .total_stacks(instances)

@@ -16,7 +16,8 @@ pub enum Refusal {
     NotAComponent(String),
     /// Imports outside the contract.
     #[error(
-        "this component imports what no guest is given: {}. A guest may import {}",
+        "this component imports what no guest is given: {}. A guest may import {}; what a language's runtime may bring \
+         of WASI is in docs/GUESTS.md",
         .0.join(", "), crate::inspect::GIVEN.join(", ")
     )]
     UnknownImports(Vec<String>),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use wasmparser::{CanonicalOption, Encoding, Parser, Payload};
 
 use crate::error::Refusal;
+use crate::wasi;
 
 /// The imports that a guest is given. `types` is here because components name the types they use; it is no ability.
 pub(crate) const GIVEN: [&str; 3] = [
@@ -128,7 +129,7 @@ pub fn inspect(component: &[u8]) -> Result<Inspection, Refusal> {
     let unknown: Vec<String> = found
         .imports
         .iter()
-        .filter(|name| !GIVEN.contains(&name.as_str()))
+        .filter(|name| !GIVEN.contains(&name.as_str()) && !wasi::serves(name, &found.imports))
         .cloned()
         .collect();
     if !unknown.is_empty() {

@@ -2,7 +2,8 @@
 //!
 //! Knows neither HTTP nor SQL, neither MCP nor Dify: what a guest asks for goes to a [`Backend`] that the caller gives.
 //!
-//! * [`Engine`]: one per process; the compiler's settings, the instance pool, the guests' own threads, the ticker.
+//! * [`Engine`]: one per process; the compiler's settings, the instance pool, the ticker, and the threads of guests that
+//!   compute for long.
 //! * [`Compiled`]: a guest's machine code, which can be made in another process and kept.
 //! * [`Component`]: a guest that was inspected, compiled and linked; it runs [`Component::describe`] and
 //!   [`Component::call`], and where the guest exports them, those of its resources, prompts and completions.
@@ -23,8 +24,11 @@ mod limits;
 #[cfg(feature = "measure")]
 #[doc(hidden)]
 pub mod measure;
+mod pace;
+mod placed;
 mod state;
 mod ticker;
+mod wasi;
 
 pub use backend::{Backend, BoxFuture, Run};
 pub use bindings::wit;

@@ -7,12 +7,11 @@ use wasmtime::Store;
 use crate::backend::Backend;
 use crate::bindings::Guest;
 use crate::call::failure;
-use crate::clock::{CpuClock, Timed};
+use crate::clock::CpuClock;
 use crate::component::Component;
 use crate::error::Failure;
 use crate::limits::Limits;
 use crate::state::{Access, State};
-use crate::ticker::Running;
 use crate::wit::{App, CallRequest, Error, Outcome};
 
 /// An instance that may be called again, which a published guest's never is. Dropping it frees its place in the pool.
@@ -21,7 +20,7 @@ pub struct Instance {
     guest: Guest,
     clock: Arc<CpuClock>,
     limits: Limits,
-    _running: Running,
+    component: Component,
 }
 
 impl Instance {
@@ -34,24 +33,20 @@ impl Instance {
         backend: Arc<dyn Backend>,
         limits: &Limits,
     ) -> Result<Self, Failure> {
-        let running = component.engine.0.ticker.running();
         let (mut store, clock) = component.store(Access::Call(backend), limits);
         let tools = &component.exports.tools;
-        let instantiated = Timed {
-            future: Box::pin(async {
-                let instance = component.pre.instantiate_async(&mut store).await?;
-                tools.load(&mut store, &instance)
-            }),
-            clock: Arc::clone(&clock),
-        }
-        .await;
+        let instantiating = async {
+            let instance = component.pre.instantiate_async(&mut store).await?;
+            tools.load(&mut store, &instance)
+        };
+        let instantiated = component.timed(instantiating, Arc::clone(&clock)).await;
         match instantiated {
             Ok(guest) => Ok(Self {
                 store,
                 guest,
                 clock,
                 limits: limits.clone(),
-                _running: running,
+                component: component.clone(),
             }),
             Err(error) => Err(failure(&error, store.data(), limits)),
         }
@@ -66,15 +61,10 @@ impl Instance {
         app: &App,
         request: &CallRequest,
     ) -> Result<Result<Outcome, Error>, Failure> {
-        let ended = Timed {
-            future: Box::pin(self.guest.airlock_guest_tools().call_call(
-                &mut self.store,
-                app,
-                request,
-            )),
-            clock: Arc::clone(&self.clock),
-        }
-        .await;
+        let tools = self.guest.airlock_guest_tools();
+        let calling = tools.call_call(&mut self.store, app, request);
+        let timed = self.component.timed(calling, Arc::clone(&self.clock));
+        let ended = timed.await;
         ended.map_err(|error| failure(&error, self.store.data(), &self.limits))
     }
 }

@@ -8,6 +8,7 @@ use wasmtime::component::{Resource, ResourceTable};
 use crate::backend::{Backend, RunHandle};
 use crate::bindings::airlock::guest::{client, dify, types};
 use crate::limits::{Limiter, Limits};
+use crate::wasi::World;
 use crate::wit::{Answer, Caller, Change, Error, Event, Level, Reply, Request};
 
 /// What a guest's imports lead to.
@@ -29,6 +30,8 @@ pub(crate) struct State {
     log_left: usize,
     /// What the guest may still say to its client; the same bound as for the log.
     tell_left: usize,
+    /// For a component that imports WASI.
+    pub(crate) wasi: World,
 }
 
 impl State {
@@ -36,11 +39,38 @@ impl State {
         let mut runs = ResourceTable::new();
         runs.set_max_capacity(limits.handles);
         Self {
+            wasi: World::new(matches!(access, Access::Describe), limits.handles),
             access,
             limiter: Limiter::new(limits),
             runs,
             log_left: limits.log_bytes,
             tell_left: limits.log_bytes,
+        }
+    }
+
+    pub(crate) fn in_describe(&self) -> bool {
+        matches!(self.access, Access::Describe)
+    }
+
+    /// Takes `bytes` from what the guest may still log. When they are more than that, the log is over, and says so.
+    pub(crate) fn may_log(&mut self, bytes: usize) -> bool {
+        if let Some(left) = self.log_left.checked_sub(bytes) {
+            self.log_left = left;
+            return true;
+        }
+        if self.log_left > 0 {
+            self.log_left = 0;
+            self.log_line(
+                Level::Warning,
+                "\"the guest's log is over its bound; the rest of this call is dropped\"",
+            );
+        }
+        false
+    }
+
+    pub(crate) fn log_line(&self, level: Level, data: &str) {
+        if let Access::Call(backend) = &self.access {
+            backend.log(level, data);
         }
     }
 
@@ -126,16 +156,9 @@ impl client::Host for State {
     }
 
     async fn log(&mut self, level: Level, data: String) -> wasmtime::Result<()> {
-        let backend = Arc::clone(self.backend("client.log")?);
-        if let Some(left) = self.log_left.checked_sub(data.len()) {
-            self.log_left = left;
-            backend.log(level, &data);
-        } else if self.log_left > 0 {
-            self.log_left = 0;
-            backend.log(
-                Level::Warning,
-                "\"the guest's log is over its bound; the rest of this call is dropped\"",
-            );
+        self.backend("client.log")?;
+        if self.may_log(data.len()) {
+            self.log_line(level, &data);
         }
         Ok(())
     }

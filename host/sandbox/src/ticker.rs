@@ -1,6 +1,7 @@
-//! The clock that interrupts guests: a thread that moves the engine's epoch while guests run, and sleeps otherwise.
+//! The clock that interrupts guests: a thread that moves the engine's epoch while guests compute, and sleeps otherwise.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -9,23 +10,15 @@ use wasmtime::Engine;
 /// The length of an epoch: how long a guest computes before it lets others go on, and the grain of the CPU bound.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
+/// Ticks without a computing guest after which the thread goes to sleep. Waking it costs a guest some microseconds, so it
+/// is not done for each of many short calls.
+const QUIET_TICKS: u32 = 10;
+
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    running: usize,
-    closed: bool,
-}
-
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // Nothing panics while it is held; a poisoned counter is still a counter.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    computing: AtomicUsize,
+    asleep: AtomicBool,
+    closed: AtomicBool,
 }
 
 /// Owns the thread; dropping it ends the thread.
@@ -41,22 +34,7 @@ impl Ticker {
             .name("airlock-epoch".into())
             .spawn({
                 let shared = Arc::clone(&shared);
-                move || {
-                    let mut state = shared.lock();
-                    while !state.closed {
-                        if state.running == 0 {
-                            state = shared
-                                .changed
-                                .wait(state)
-                                .unwrap_or_else(PoisonError::into_inner);
-                            continue;
-                        }
-                        drop(state);
-                        std::thread::sleep(TICK);
-                        engine.increment_epoch();
-                        state = shared.lock();
-                    }
-                }
+                move || shared.tick(&engine)
             })?;
         Ok(Self {
             shared,
@@ -65,33 +43,70 @@ impl Ticker {
     }
 
     /// Keeps the ticker going as long as the guard lives.
-    pub(crate) fn running(&self) -> Running {
-        let mut state = self.shared.lock();
-        state.running += 1;
-        if state.running == 1 {
-            self.shared.changed.notify_one();
+    pub(crate) fn computing(&self) -> Computing<'_> {
+        // Either this sees that the thread sleeps, or the thread sees this before it does: both orders are sequential.
+        self.shared.computing.fetch_add(1, Ordering::SeqCst);
+        if self.shared.asleep.load(Ordering::SeqCst) {
+            self.wake();
         }
-        drop(state);
-        Running(Arc::clone(&self.shared))
+        Computing(&self.shared.computing)
+    }
+
+    fn wake(&self) {
+        if self.shared.asleep.swap(false, Ordering::SeqCst)
+            && let Some(thread) = &self.thread
+        {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Shared {
+    fn tick(&self, engine: &Engine) {
+        let mut quiet = 0;
+        while !self.closed.load(Ordering::SeqCst) {
+            std::thread::sleep(TICK);
+            engine.increment_epoch();
+            if self.computing.load(Ordering::SeqCst) > 0 {
+                quiet = 0;
+                continue;
+            }
+            quiet += 1;
+            if quiet >= QUIET_TICKS {
+                self.sleep();
+                quiet = 0;
+            }
+        }
+    }
+
+    fn sleep(&self) {
+        self.asleep.store(true, Ordering::SeqCst);
+        while self.asleep.load(Ordering::SeqCst)
+            && self.computing.load(Ordering::SeqCst) == 0
+            && !self.closed.load(Ordering::SeqCst)
+        {
+            std::thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.lock().closed = true;
-        self.shared.changed.notify_one();
+        self.shared.closed.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             // It ends within a tick; a panic in it would have nothing to tell.
             let _ = thread.join();
         }
     }
 }
 
-/// A guest is running.
-pub(crate) struct Running(Arc<Shared>);
+/// A guest is computing.
+pub(crate) struct Computing<'a>(&'a AtomicUsize);
 
-impl Drop for Running {
+impl Drop for Computing<'_> {
     fn drop(&mut self) {
-        self.0.lock().running -= 1;
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

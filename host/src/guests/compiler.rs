@@ -18,7 +18,7 @@ use super::{GuestError, blocking};
 
 /// Components that may wait for their turn. They are not in memory yet, but for those that an operator brings.
 const WAITING: usize = 16;
-/// Bytes of code for one byte of a component, and for any: Rust guests grow threefold, interpreters less.
+/// Bytes of code for one byte of a component, and for any. Rust guests and interpreters grow two- to threefold.
 const GROWTH: usize = 16;
 const SMALLEST: usize = 16 << 20;
 /// Bytes that are read of what a child says of its end.

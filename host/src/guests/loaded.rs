@@ -1,4 +1,4 @@
-//! The guests that are ready to run, within a bound in bytes of code: interpreters have some 36 MB each.
+//! The guests that are ready to run, within a bound in bytes of code: interpreters have some 37 MB each.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -10,6 +10,7 @@ pub fn allows(import: &str) -> &'static str {
             "may report progress to the client that called it, log, and wait"
         }
         Some(("airlock:guest", "types")) => "names for data, no ability",
+        Some(("wasi:sockets", _)) => "WASI: there in name alone, and using it fails the call",
         Some((package, _)) if package.starts_with("wasi:") => {
             "part of the WASI that its language brings: no file, network, argument or variable is behind it"
         }

@@ -106,6 +106,14 @@ impl StandIn {
         self.state.app(app).replace_key()
     }
 
+    /// Makes one more key of an app, as its author may. Whoever knows apps by their keys takes it for another app.
+    ///
+    /// # Panics
+    /// When [`Options::apps`] left the app out.
+    pub fn another_key(&self, app: SampleApp) -> String {
+        self.state.app(app).another_key()
+    }
+
     /// What has been seen so far.
     pub fn seen(&self) -> Seen {
         self.state.seen.now()

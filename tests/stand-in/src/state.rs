@@ -1,6 +1,6 @@
 //! What outlives a request: apps, running tasks, conversations and finished runs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -49,6 +49,8 @@ pub(crate) struct App {
     mode: Mutex<Option<String>>,
     /// Until when runs that begin now go on.
     hold: Mutex<CancellationToken>,
+    /// Keys beside it.
+    others: Mutex<HashSet<String>>,
 }
 
 /// A run that is going on.
@@ -256,6 +258,7 @@ impl App {
             replaced: Mutex::default(),
             mode: Mutex::default(),
             hold: Mutex::new(let_go()),
+            others: Mutex::default(),
         }
     }
 
@@ -301,8 +304,15 @@ impl App {
         locked(&self.hold).clone()
     }
 
+    pub(crate) fn another_key(&self) -> String {
+        let key = ids::app_key();
+        locked(&self.others).insert(key.clone());
+        key
+    }
+
     fn opens_with(&self, key: &str) -> bool {
         locked(&self.replaced).as_ref().unwrap_or(&self.key) == key
+            || locked(&self.others).contains(key)
     }
 
     pub(crate) fn behaviour(&self) -> Behaviour {

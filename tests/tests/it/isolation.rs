@@ -105,7 +105,7 @@ async fn a_spinning_guest_is_stopped_soon_after_its_bound() {
     println!("stopped after {took:?} of 300ms");
     assert!(is_error);
     assert!(
-        took >= Duration::from_millis(300) && took < Duration::from_millis(600),
+        took >= Duration::from_millis(300) && took < Duration::from_millis(900),
         "{took:?}"
     );
 }

@@ -53,6 +53,24 @@ async fn keys_are_refused_in_three_ways() {
 }
 
 #[tokio::test]
+async fn an_app_has_as_many_keys_as_are_made_for_it() {
+    let dify = StandIn::start(Options::instant()).await.unwrap();
+    let app = SampleApp::WordCounter;
+    let (one, two) = (dify.another_key(app), dify.another_key(app));
+    assert_ne!(one, two);
+    for key in [&one, &two, dify.key(app)] {
+        let request = Request::get("/v1/info")
+            .header("host", "127.0.0.1")
+            .header("authorization", format!("Bearer {key}"))
+            .body(Full::default())
+            .unwrap();
+        let (status, body) = refused(&dify, request).await;
+        assert_eq!(status, 200);
+        assert!(body.contains(app.name()), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_requests_get_the_recorded_bodies() {
     let dify = StandIn::start(Options::instant()).await.unwrap();
     let body = |body: Value| body;

@@ -60,7 +60,7 @@ async fn a_component_that_takes_too_long_to_compile_is_given_up_and_the_old_gues
 {
     let (world, url) = world(|config| {
         in_a_process(config);
-        config.guests.compile_time = 3;
+        config.guests.compile_time = 5;
     })
     .await;
     let chat = world
@@ -82,7 +82,7 @@ async fn a_component_that_takes_too_long_to_compile_is_given_up_and_the_old_gues
     let (words, slowest) = tokio::join!(refused, meanwhile);
     println!("two calls took {slowest:?} at the most beside the compiler");
     assert!(
-        words.contains("compiling it took more than 3 s (AIRLOCK_COMPILE_TIME)"),
+        words.contains("compiling it took more than 5 s (AIRLOCK_COMPILE_TIME)"),
         "{words}"
     );
     behaves(&url).await;
@@ -95,12 +95,12 @@ async fn a_component_that_takes_too_long_to_compile_is_given_up_and_the_old_gues
 async fn a_component_that_takes_too_much_memory_to_compile_is_given_up() {
     let (world, url) = world(|config| {
         in_a_process(config);
-        config.guests.compile_memory = 384;
+        config.guests.compile_memory = 512;
     })
     .await;
     let words = refusal(&world, bomb()).await;
     assert!(
-        words.contains("compiling it took more than 384 MiB of memory (AIRLOCK_COMPILE_MEMORY)"),
+        words.contains("compiling it took more than 512 MiB of memory (AIRLOCK_COMPILE_MEMORY)"),
         "{words}"
     );
     behaves(&url).await;
