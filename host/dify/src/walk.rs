@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
         loop {
             at += memchr(b'"', &text[at..])?;
             let inside = &text[..at];
-            if inside.last() != Some(&b'\\') || backslashes(inside) % 2 == 0 {
+            if inside.last() != Some(&b'\\') || backslashes(inside).is_multiple_of(2) {
                 self.rest = &text[at + 1..];
                 return Some(inside);
             }
