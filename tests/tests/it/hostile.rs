@@ -71,7 +71,7 @@ fn every_text_of_a_hostile_guest_is_tried() {
 }
 
 /// Rounds of all attacks. The first fills what is kept on purpose: the pool's warm pages, the allocator's arenas.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 
 #[test]
 fn after_all_attacks_the_hosts_memory_is_what_it_was() {
