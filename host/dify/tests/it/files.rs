@@ -6,9 +6,12 @@ use bytes::Bytes;
 use crate::recording::Recording;
 use crate::server::{Reply, Server, Then, json};
 
+/// What an upload comes to: the file's id, or a refusal's code and words.
+type Uploaded = Result<&'static str, (&'static str, &'static str)>;
+
 /// An upload, and what comes of it: the id, or the error's code and words that the caller must find.
 #[rustfmt::skip]
-const UPLOADS: &[(&str, Result<&str, (&str, &str)>)] = &[
+const UPLOADS: &[(&str, Uploaded)] = &[
     ("err-file-no-name", Err(("filename_not_exists_error", "The specified filename does not exist."))),
     ("err-file-none", Err(("no_file_uploaded", "Please upload your file."))),
     ("err-file-too-large", Err(("too_large", "Send less"))),
