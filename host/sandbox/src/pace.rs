@@ -2,12 +2,12 @@
 //!
 //! Most guests compute for some tens of microseconds and then wait for Dify: moving such a call to another thread and back
 //! costs more than the call. So a call begins on the thread of its request. One that computes for longer would delay the
-//! I/O of others there, and goes on on the guests' own threads, where the operating system shares the processor out. A
-//! component whose calls do so again and again, or did so for as long as an epoch, is known for it, and its calls begin on
-//! those threads.
+//! I/O of others there, and goes on, after its next pause, on the guests' own threads, where the operating system shares
+//! the processor out. A component whose calls do so again and again, or did so for as long as an epoch, is known for it,
+//! and its calls begin on those threads.
 //!
-//! So what a component can take from the threads that serve requests is [`UNNOTICED`] for each of a few calls, or one
-//! epoch, in a thousand calls.
+//! Nothing takes a guest that makes no pause off its thread before the epoch moves. So what a component can take from each
+//! of the threads that serve requests is [`UNNOTICED`] for each of a few calls, or one epoch, in a thousand calls.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
