@@ -6,11 +6,6 @@
 # Nextest where it is installed: it is quicker and ends tests that hang. `cargo test` runs the same tests.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 
-# The benchmark measures optimised code without a second build of the dependencies, which are optimised in dev.
-OPTIMISED := --config 'profile.dev.opt-level=3' \
-	--config 'profile.dev.debug-assertions=false' \
-	--config 'profile.dev.overflow-checks=false'
-
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
@@ -29,7 +24,7 @@ conformance: guests suite ## Run the official conformance suite and print what i
 	cargo test --package airlock-tests --test it conformance -- --nocapture
 
 bench: guests ## Measure the overhead over a bare server, and the cost of a guest
-	cargo run $(OPTIMISED) --package airlock-bench
+	cargo run --release --package airlock-bench
 
 guests: tools ## Compile the guests into target/guests
 	cargo xtask guests

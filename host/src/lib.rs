@@ -31,3 +31,4 @@ pub mod publish;
 pub mod scaffold;
 pub mod server;
 pub mod settings;
+mod wakes;

@@ -35,6 +35,7 @@ airlock-form = { path = "../form" }
 serde_json = { version = "1", features = ["preserve_order", "raw_value"] }
 
 [target.'cfg(target_family = "wasm")'.dependencies]
+talc = { version = "5.1", default-features = false }
 wit-bindgen = { version = "0.61", default-features = false, features = ["macros", "realloc"] }
 "#;
 

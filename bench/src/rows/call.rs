@@ -20,15 +20,15 @@ const GOALS: Goals = Goals {
 
 const PLAN: Plan = Plan {
     connections: CONNECTIONS,
-    rounds: 6,
-    time: Duration::from_millis(700),
+    rounds: 12,
+    time: Duration::from_millis(400),
 };
 
 /// With the defaults, what is seen beyond three connections is a queue: it needs no long look.
 const DEFAULTS_PLAN: Plan = Plan {
     connections: CONNECTIONS,
-    rounds: 3,
-    time: Duration::from_millis(700),
+    rounds: 6,
+    time: Duration::from_millis(400),
 };
 
 /// Connections that Dify's container takes.

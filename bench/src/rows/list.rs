@@ -20,8 +20,8 @@ const GOALS: Goals = Goals {
 
 const PLAN: Plan = Plan {
     connections: CONNECTIONS,
-    rounds: 6,
-    time: Duration::from_millis(800),
+    rounds: 12,
+    time: Duration::from_millis(400),
 };
 
 pub(crate) async fn measure(world: &World, report: &mut Report) -> anyhow::Result<()> {

@@ -90,7 +90,7 @@ fn table(soaked: &Soaked, seconds: f64) -> Table {
              spins, eats memory, recurses, panics, or waits until its caller has left. Meanwhile guests are swapped, addresses \
              replaced, apps switched off and on and described again. An answer is explained where it is the right one, where \
              it says that a guest was stopped that misbehaved, and where the address was dead at some moment of the call. The \
-             bulkhead is lifted; guests have 300 ms and 16 MiB. {seconds:.0} s.",
+             bulkhead is lifted; guests have 50 ms and 16 MiB. {seconds:.0} s.",
             PLAN.calls, PLAN.warm_up, PLAN.workers,
         ),
         columns: vec!["", "seen"],

@@ -30,7 +30,7 @@ pub(super) async fn start(role: &Airlock) -> Started {
         limits.dify_per_app = CALLS;
     }
     if matches!(role.bounds, Bounds::Narrow) {
-        limits.guest_cpu = 300;
+        limits.guest_cpu = 50;
         limits.guest_memory = 16;
         limits.hangup_grace = 1;
     }

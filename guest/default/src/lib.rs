@@ -39,7 +39,10 @@ impl Guest for AnyApp {
     }
 
     fn call(app: &App, request: CallRequest) -> Result<Outcome, Error> {
-        let takes_answers = name::published(&request, name::of_answers(app));
+        let runs = name::of(app);
+        let takes_answers = name::of_answers(&runs);
+        let is_answer = request.tool == takes_answers;
+        let takes_answers = name::published(&request, takes_answers);
         let goes_on = GoesOn::from(&request);
         match request.answers.as_ref() {
             Some(answers) if !answers.state.is_empty() => {
@@ -47,10 +50,10 @@ impl Guest for AnyApp {
             }
             _ => {}
         }
-        if request.tool == name::of_answers(app) {
+        if is_answer {
             return pause::answer(app, &takes_answers, &request);
         }
-        if request.tool != name::of(app) {
+        if request.tool != runs {
             return Err(Error::UnknownTool(request.tool));
         }
         // A run that fails is Dify's error as it came: the host has the words for each client.

@@ -21,12 +21,11 @@ pub(crate) fn of(app: &App) -> String {
     name
 }
 
-/// The name of the tool that takes a person's answers.
-pub(crate) fn of_answers(app: &App) -> String {
+/// The name of the tool that takes a person's answers, beside the tool of this name.
+pub(crate) fn of_answers(tool: &str) -> String {
     const ANSWER: &str = "_answer";
-    let mut name = of(app);
-    name.truncate(LONGEST - ANSWER.len());
-    name + ANSWER
+    let most = tool.len().min(LONGEST - ANSWER.len());
+    tool[..most].to_owned() + ANSWER
 }
 
 /// What clients know one of the guest's tools by: the operator may have renamed it.

@@ -37,7 +37,7 @@ pub(crate) fn tool(app: &App) -> Tool {
         .open()
         .title("Inputs")
         .description("A value for each input that the result listed, by its name.");
-    Tool::new(name::of_answers(app), words)
+    Tool::new(name::of_answers(&name::of(app)), words)
         .title(format!("Answer {}", app.name))
         .input(
             Schema::object()

@@ -8,6 +8,7 @@ use crate::{Completions, Guest, Prompts, Resources};
 mod convert;
 mod extras;
 pub(crate) mod imports;
+mod memory;
 
 /// What `wit-bindgen` makes of the world that every guest is built for.
 pub mod bindings {

@@ -181,7 +181,7 @@ impl App {
         let path = format!("/form/human_input/{}", token.expose());
         let body = reply.body(&known.user);
         // From here Dify may have heard of it: if this is dropped, so is the run.
-        let run = Run::of(live);
+        let mut run = Run::of(live);
         match self.transport().post(self.key(), &path, body).await {
             Ok(_) => Ok(run.answered()),
             Err(error) => {

@@ -43,6 +43,7 @@ mod run;
 mod sentence;
 mod sse;
 mod step;
+mod stream;
 mod text;
 mod transport;
 mod upload;

@@ -6,8 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::ResponseFuture;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -15,6 +13,7 @@ use crate::bulkhead::Slot;
 use crate::fold::Fold;
 use crate::follow::Watch;
 use crate::sse::{Bounds, Parser};
+use crate::stream::{Opening, Stream};
 use crate::transport::chain;
 use crate::{App, Error, Event, Known, Wait};
 
@@ -42,8 +41,8 @@ pub(crate) struct Live {
 
 pub(crate) enum Source {
     Unopened,
-    Opening(ResponseFuture),
-    Open(Incoming),
+    Opening(Opening),
+    Open(Stream),
     Closed,
 }
 
@@ -135,10 +134,10 @@ impl Live {
             let again = self.again.take();
             self.source = match (response, again) {
                 // Nothing was sent where no connection came about.
-                (Err(error), Some(body)) if error.is_connect() => {
+                (Err(error), Some(body)) if !error.connected => {
                     Source::Opening(transport.open(self.app.key(), Method::POST, path, body))
                 }
-                (Err(error), _) => return Err(transport.lost(path, &error)),
+                (Err(error), _) => return Err(transport.lost(path, error)),
                 (Ok(response), _) => {
                     transport.circuit().answered();
                     Source::Open(transport.stream(path, response).await?)
@@ -191,13 +190,15 @@ impl Live {
         let path = self.fold.mode().stop_path(task);
         // The same user: for the chat modes Dify does nothing, silently, for any other.
         let body = serde_json::to_vec(&json!({"user": self.user})).expect("a string serialises");
-        self.stop = Stop::Sent;
-        match timeout(
+        // Not sent before it is: whoever drops this meanwhile leaves it to be sent once more.
+        self.stop = Stop::Wanted;
+        let sent = timeout(
             STOP_WAIT,
             self.app.transport().post(self.app.key(), &path, body),
         )
-        .await
-        {
+        .await;
+        self.stop = Stop::Sent;
+        match sent {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::warn!(error = error.operator(), ids = %self.fold.ids(), "a run could not be stopped")

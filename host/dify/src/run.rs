@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::task::coop::consume_budget;
 
 use crate::bulkhead::Slot;
 use crate::fold::Fold;
@@ -64,6 +65,8 @@ impl Run {
             let Some(live) = &mut self.live else {
                 return Ok(None);
             };
+            // A stream that never pauses is no reason for the rest of the call, and for others, to wait.
+            consume_budget().await;
             let step = live.step(&mut self.ready).await;
             if let Err(error) = step {
                 return Err(self.give_up(error));
@@ -95,8 +98,9 @@ impl Run {
         }
     }
 
-    /// Leaves the run alone instead of stopping it: it goes on in Dify, and whoever has its [`Known`] can follow it.
-    pub fn leave(mut self) {
+    /// Leaves the run alone instead of stopping it: it goes on in Dify, and whoever has its [`Known`] can follow it. Nothing more comes
+    /// of it here.
+    pub fn leave(&mut self) {
         self.close();
     }
 

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER,
 };
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::circuit::{Circuit, Pass};
 use crate::download::{Download, NoDownload};
 use crate::pieces::Pieces;
+use crate::stream::{self, NoAnswer, Opening, Stream};
 use crate::text::prefix;
 use crate::{AppKey, BaseError, Bound, Config, Error, Ids, Wait, config, refusal};
 
@@ -36,6 +37,8 @@ const LOGGED: usize = 300;
 #[derive(Debug)]
 pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Pieces>,
+    /// Makes the connections of streams, which go past the client's pool.
+    connector: HttpsConnector<HttpConnector>,
     base: String,
     read_timeout: Duration,
     body_cap: usize,
@@ -88,10 +91,11 @@ impl Transport {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(connector);
+            .build(connector.clone());
         let base = config::normal(config.base.clone())?.to_string();
         Ok(Self {
             client,
+            connector,
             base,
             read_timeout: config.read_timeout,
             body_cap: config.event_cap,
@@ -201,26 +205,21 @@ impl Transport {
     }
 
     /// Sends a request whose answer is a stream. Its connection is not to be used again, and Dify is told so.
-    pub(crate) fn open(
-        &self,
-        key: &AppKey,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> ResponseFuture {
+    pub(crate) fn open(&self, key: &AppKey, method: Method, path: &str, body: Bytes) -> Opening {
         let mut request = self.request(key, method, path, Content::json(body));
+        let uri = std::mem::take(request.uri_mut());
         let headers = request.headers_mut();
-        headers.insert(ACCEPT, http::HeaderValue::from_static("text/event-stream"));
-        headers.insert(CONNECTION, http::HeaderValue::from_static("close"));
-        self.client.request(request)
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        stream::open(self.connector.clone(), uri, request)
     }
 
     /// The stream of an answer, if it is one.
     pub(crate) async fn stream(
         &self,
         path: &str,
-        response: Response<Incoming>,
-    ) -> Result<Incoming, Error> {
+        response: Response<Stream>,
+    ) -> Result<Stream, Error> {
         if response.status() == 200 && is(response.headers(), "text/event-stream") {
             return Ok(response.into_body());
         }
@@ -228,17 +227,16 @@ impl Transport {
     }
 
     /// What became of a request that has no answer.
-    pub(crate) fn lost(&self, path: &str, error: &hyper_util::client::legacy::Error) -> Error {
-        let cause = chain(error);
-        if error.is_connect() {
+    pub(crate) fn lost(&self, path: &str, why: NoAnswer) -> Error {
+        if !why.connected {
             self.circuit.failed();
             return Error::Unreachable {
                 url: self.url(path),
-                cause,
+                cause: why.cause,
             };
         }
         Error::Incomplete {
-            cause,
+            cause: why.cause,
             ids: Ids::default(),
         }
     }
@@ -315,13 +313,16 @@ impl Transport {
     }
 
     /// The meaning of an answer that is not what was asked for.
-    async fn refusal(&self, path: &str, response: Response<Incoming>) -> Error {
+    async fn refusal<B: Body>(&self, path: &str, response: Response<B>) -> Error
+    where
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let url = self.url(path);
         let (head, body) = response.into_parts();
         let header = |name| {
             head.headers
                 .get(name)
-                .and_then(|value: &http::HeaderValue| value.to_str().ok())
+                .and_then(|value: &HeaderValue| value.to_str().ok())
         };
         let status = head.status.as_u16();
         if (300..400).contains(&status) {

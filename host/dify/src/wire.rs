@@ -18,7 +18,8 @@ where
     T: Deserialize<'de>,
 {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
+    // Nothing at all is common, and no error, which would cost the making of its words.
+    Ok(serde_json::from_str::<Option<T>>(raw.get()).ok().flatten())
 }
 
 /// The same for a text, without looking at it twice.

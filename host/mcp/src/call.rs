@@ -1,7 +1,7 @@
 //! Requests that take time: how their answers travel.
 //!
-//! Each runs on a task of its own, so that it can outlive the request that brought it. The task and the response meet
-//! in a channel: a response that is dropped closes it, and that is how the task learns that the client hung up.
+//! Each can outlive the request that brought it. It and the response meet in a channel: a response that is dropped closes it,
+//! and that is how it learns that the client hung up. One that outlives its request goes on in a task of its own ([`crate::here`]).
 
 use std::{pin::pin, sync::Arc};
 
@@ -12,6 +12,7 @@ use tokio::{sync::mpsc, time::sleep};
 use crate::{
     Answers, Body, Client, Level, Progress, SessionKey, ToolServer, Version,
     accept::Accept,
+    here::Here,
     inflight::Place,
     job::Ask,
     progress::Notifications,
@@ -80,6 +81,8 @@ pub(crate) async fn answer(
         shape,
     } = pending;
     let (outbox, mut inbox) = mpsc::channel(calls.len() + NOTES_ROOM);
+    let alone = calls.len() == 1;
+    let mut here = Here::default();
     for call in calls {
         let room = outbox
             .clone()
@@ -95,7 +98,12 @@ pub(crate) async fn answer(
             room: Some(room),
         };
         let (shared, server) = (Arc::clone(shared), Arc::clone(server));
-        tokio::spawn(run(shared, server, call, outbox.clone(), reply));
+        let running = run(shared, server, call, outbox.clone(), reply);
+        if alone {
+            here = Here::new(running);
+        } else {
+            tokio::spawn(running);
+        }
     }
     drop(outbox); // The channel ends with the last call.
 
@@ -117,6 +125,7 @@ pub(crate) async fn answer(
                 }
                 None => return whole(&messages, shape, accept, status),
             },
+            () = here.ended() => {}
             () = &mut grace, if accept.events => {
                 return reply::events(Body::events(&messages, inbox, config.comment_every));
             }

@@ -32,6 +32,7 @@ mod eras;
 mod fake;
 mod fault;
 mod guard;
+mod here;
 mod inflight;
 mod job;
 mod keys;

@@ -76,10 +76,11 @@ impl Listener {
                 () = self.place.cancelled.cancelled() => break,
                 () = self.shared.closing.cancelled() => break,
                 () = outbox.closed() => return,
+                // What is seldom done is in a box: thousands of listeners hold room for it otherwise, and do nothing.
                 change = changes.recv() => match change {
-                    Ok(Change::Task(key)) => self.task(key).await.into_iter().collect(),
+                    Ok(Change::Task(key)) => Box::pin(self.task(key)).await.into_iter().collect(),
                     Ok(change) => self.messages(&change),
-                    Err(broadcast::error::RecvError::Lagged(_)) => self.everything().await,
+                    Err(broadcast::error::RecvError::Lagged(_)) => Box::pin(self.everything()).await,
                     Err(broadcast::error::RecvError::Closed) => break,
                 },
             };

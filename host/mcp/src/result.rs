@@ -185,10 +185,10 @@ pub(crate) struct Out<'a> {
 
 impl<'a> Out<'a> {
     pub(crate) fn new(to: &'a To<'a>) -> Self {
-        Self {
-            bytes: vec![b'{'],
-            to,
-        }
+        // Most results fit, and growing to it costs more than the writing.
+        let mut bytes = Vec::with_capacity(1 << 10);
+        bytes.push(b'{');
+        Self { bytes, to }
     }
 
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {

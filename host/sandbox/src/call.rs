@@ -10,7 +10,7 @@ use crate::clock::{CpuClock, Timed};
 use crate::component::Component;
 use crate::error::{Bound, Failure};
 use crate::limits::Limits;
-use crate::pace::UNNOTICED;
+use crate::pace::{LONG, UNNOTICED};
 use crate::state::{Access, ImportInDescribe, State};
 use crate::wit::{
     App, CallRequest, Error, Manifest, Outcome, completions::*, prompts::*, resources::*,
@@ -215,8 +215,10 @@ impl Component {
                     // The epoch has moved while this guest waited.
                     UpdateDeadline::Continue(1)
                 } else {
+                    if clock.used() > LONG {
+                        pace.very_slow();
+                    }
                     // The guest makes room for the others on its thread, or leaves it.
-                    pace.very_slow();
                     UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
                 })
             }

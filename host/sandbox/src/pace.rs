@@ -3,11 +3,12 @@
 //! Most guests compute for some tens of microseconds and then wait for Dify: moving such a call to another thread and back
 //! costs more than the call. So a call begins on the thread of its request. One that computes for longer would delay the
 //! I/O of others there, and goes on, after its next pause, on the guests' own threads, where the operating system shares
-//! the processor out. A component whose calls do so again and again, or did so for as long as an epoch, is known for it,
+//! the processor out. A component whose calls do so again and again, or did so for [`LONG`] in one call, is known for it,
 //! and its calls begin on those threads.
 //!
-//! Nothing takes a guest that makes no pause off its thread before the epoch moves. So what a component can take from each
-//! of the threads that serve requests is [`UNNOTICED`] for each of a few calls, or one epoch, in a thousand calls.
+//! Nothing takes a guest that makes no pause off its thread before the epoch moves, and an epoch that moves earlier than
+//! [`UNNOTICED`] is let pass. So what a component can take from each of the threads that serve requests is 3 ms, in each of
+//! a few calls of a thousand.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,6 +16,9 @@ use std::time::Duration;
 /// How long a call may compute on the thread of its request: well below what a person or a timer feels, and ten times what
 /// the guest that is built in needs.
 pub(crate) const UNNOTICED: Duration = Duration::from_millis(1);
+
+/// How long a call may compute, pauses apart, before its component is known for it at once.
+pub(crate) const LONG: Duration = Duration::from_millis(10);
 
 /// What a slow call adds, and as many quick ones take away again.
 const SLOW: u32 = 1_000;
@@ -36,7 +40,7 @@ impl Pace {
         self.change(|pace| (pace + SLOW).min(MOST));
     }
 
-    /// A call was still computing when the epoch moved.
+    /// A call has computed for longer than [`LONG`].
     pub(crate) fn very_slow(&self) {
         self.0.store(MOST, Ordering::Relaxed);
     }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use wasmtime::Engine;
 
 /// The length of an epoch: how long a guest computes before it lets others go on, and the grain of the CPU bound.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 
 /// Ticks without a computing guest after which the thread goes to sleep. Waking it costs a guest some microseconds, so it
 /// is not done for each of many short calls.
-const QUIET_TICKS: u32 = 10;
+const QUIET_TICKS: u32 = 50;
 
 #[derive(Default)]
 struct Shared {

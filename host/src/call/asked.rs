@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::CallBackend;
+use super::errands::{Errander, Errands};
 use super::journal::{Journal, Left, Open};
 use super::service::Inner;
 use super::{offered, outcome};
@@ -35,6 +36,7 @@ struct Ready {
     component: Component,
     backend: Arc<dyn Backend>,
     cancelled: CancellationToken,
+    errander: Errander,
     _place: Place,
 }
 
@@ -67,6 +69,7 @@ impl Inner {
         };
         let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready.component.call(app, request, ready.backend, limits);
+        let running = ready.errander.beside(running);
         let running = self.until_over(&ready.cancelled, running);
         let mut ended = match journal {
             Some(journal) => self.journaled(journal, running).await?,
@@ -112,6 +115,7 @@ impl Inner {
         };
         let (app, limits) = (Arc::clone(&self.app), &self.limits.guest);
         let running = ready.component.read(app, request, ready.backend, limits);
+        let running = ready.errander.beside(running);
         match self.until_over(&ready.cancelled, running).await? {
             Some(ended) => offered::read(&self.meter, self.limits.result, ended),
             None => Err(CallError::Unknown),
@@ -138,6 +142,7 @@ impl Inner {
         let running = ready
             .component
             .get_prompt(app, request, ready.backend, limits);
+        let running = ready.errander.beside(running);
         let Some(mut ended) = self.until_over(&ready.cancelled, running).await? else {
             return Err(CallError::Unknown);
         };
@@ -178,6 +183,7 @@ impl Inner {
         let running = ready
             .component
             .complete(app, request, ready.backend, limits);
+        let running = ready.errander.beside(running);
         match self.until_over(&ready.cancelled, running).await? {
             Some(ended) => offered::completion(&self.meter, self.limits.result, ended),
             None => Err(CallError::Unknown),
@@ -240,6 +246,10 @@ impl Inner {
             Err(error) => return Ok(Err(self.without_guest(&error))),
         };
         let place = self.place(&context).await?;
+        let (errands, errander) = match &journal {
+            None => Errands::beside(),
+            Some(_) => Errands::spawned(&self.shared.io),
+        };
         Ok(place.map(|place| Ready {
             component,
             cancelled: context.cancelled.clone(),
@@ -248,7 +258,9 @@ impl Inner {
                 context,
                 Arc::clone(files),
                 journal,
+                errands,
             )),
+            errander,
             _place: place,
         }))
     }

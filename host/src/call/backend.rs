@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::asked::WAITING;
+use super::errands::Errands;
 use super::journal::Journal;
 use super::pauses::Opened;
 use super::run::{NewRun, Wanted};
@@ -45,6 +46,7 @@ pub(super) struct CallBackend {
     fetching: Mutex<Vec<AbortOnDropHandle<()>>>,
     /// Of a call that is a task, or may become one.
     journal: Option<Arc<Journal>>,
+    errands: Errands,
 }
 
 impl CallBackend {
@@ -53,9 +55,11 @@ impl CallBackend {
         context: Context,
         files: Arc<CallFiles>,
         journal: Option<Arc<Journal>>,
+        errands: Errands,
     ) -> Self {
         Self {
             journal,
+            errands,
             deadline: Instant::now() + service.limits.guest.deadline,
             service,
             files,
@@ -188,26 +192,26 @@ impl CallBackend {
 impl Backend for CallBackend {
     fn run(&self, request: wit::Request) -> BoxFuture<'_, Result<wit::Answer, wit::Error>> {
         Box::pin(async move {
-            let answer = self.asked(request).await?.finish().await?;
+            let answer = self.asked(request).await?.finish(&self.errands).await?;
             // Their addresses expire, and a guest may take its time.
             let io = &self.service.shared.io;
-            let fetching = self.files.ahead(answer.files.clone(), io);
+            let fetching = self.files.ahead(&answer.files, io);
             let mut all = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-            all.push(fetching);
+            all.extend(fetching);
             Ok(answer)
         })
     }
 
     fn start(&self, request: wit::Request) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            let run = self.asked(request).await?.start().await?;
+            let run = self.asked(request).await?.start(&self.errands).await?;
             Ok(Box::new(run) as Box<dyn Run>)
         })
     }
 
     fn resume(&self, reply: wit::Reply) -> BoxFuture<'_, Result<Box<dyn Run>, wit::Error>> {
         Box::pin(async move {
-            let run = self.answered(reply).await?.start().await?;
+            let run = self.answered(reply).await?.start(&self.errands).await?;
             Ok(Box::new(run) as Box<dyn Run>)
         })
     }

@@ -1,4 +1,4 @@
-//! One run of the app: its I/O on the host's own threads, what comes of it handed over to the guest's.
+//! One run of the app: its I/O as an errand of the call, what comes of it handed over to the guest.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::errands::Errands;
 use super::journal::{Journal, Step};
 use super::pauses::Answered;
 use super::service::Inner;
@@ -79,11 +80,11 @@ impl Wanted {
 }
 
 impl NewRun {
-    /// Runs the app to its end: no event crosses to the guest's threads. Dropping the future stops the run.
-    pub(super) async fn finish(self) -> Result<wit::Answer, wit::Error> {
+    /// Runs the app to its end: no event crosses to the guest. Dropping the future stops the run.
+    pub(super) async fn finish(self, errands: &Errands) -> Result<wit::Answer, wit::Error> {
         let (service, files) = (Arc::clone(&self.service), Arc::clone(&self.files));
         let (answer_to, answer) = oneshot::channel();
-        service.shared.io.spawn(self.answer(answer_to));
+        errands.give(self.answer(answer_to));
         match answer.await {
             Ok(Ok(answer)) => Ok(translate::answer(*answer, &service, &files)),
             Ok(Err(error)) => Err(failed(&service, &error)),
@@ -91,7 +92,7 @@ impl NewRun {
         }
     }
 
-    /// Runs on the host's threads until the run or the guest's end is over.
+    /// Until the run or the guest's end is over.
     async fn answer(self, mut answer_to: oneshot::Sender<Result<Box<Answer>, Error>>) {
         let (service, cancelled) = (self.service, self.cancelled);
         let begun = tokio::select! {
@@ -109,8 +110,8 @@ impl NewRun {
         loop {
             let event = tokio::select! {
                 biased;
-                () = over(&cancelled, &service) => return begun.let_go(),
-                () = answer_to.closed() => return begun.let_go(),
+                () = over(&cancelled, &service) => return,
+                () = answer_to.closed() => return,
                 event = begun.run.next() => event,
             };
             match begun.note(event).await {
@@ -126,13 +127,12 @@ impl NewRun {
     }
 
     /// Starts the app, to be followed event by event.
-    pub(super) async fn start(self) -> Result<CallRun, wit::Error> {
+    pub(super) async fn start(self, errands: &Errands) -> Result<CallRun, wit::Error> {
         let (service, files) = (Arc::clone(&self.service), Arc::clone(&self.files));
         let (events_to, events) = mpsc::channel(WAITING);
         let (started_to, started) = oneshot::channel();
         let stop = CancellationToken::new();
-        let driven = self.drive(started_to, events_to, stop.clone());
-        service.shared.io.spawn(driven);
+        errands.give(self.drive(started_to, events_to, stop.clone()));
         match started.await {
             Ok(Ok(())) => Ok(CallRun {
                 service,
@@ -173,8 +173,8 @@ impl NewRun {
         loop {
             let event = tokio::select! {
                 biased;
-                () = over(&cancelled, &service) => return begun.let_go(),
-                () = events.closed() => return begun.let_go(),
+                () = over(&cancelled, &service) => return,
+                () = events.closed() => return,
                 () = stop.cancelled(), if !stopped => {
                     stopped = true;
                     begun.run.stop().await;
@@ -190,7 +190,7 @@ impl NewRun {
             }
             let last = matches!(event, Err(_) | Ok(Event::Done(_)));
             if events.send(event).await.is_err() || last {
-                return begun.let_go();
+                return;
             }
         }
     }
@@ -267,8 +267,11 @@ impl Begun {
     /// and its call interrupted.
     async fn note(&mut self, event: Result<Option<Event>, Error>) -> Option<Result<Event, Error>> {
         let event = event.transpose()?;
-        if let Some(noted) = &mut self.noted {
-            noted.name(&self.run).await;
+        if let Some(noted) = &mut self.noted
+            && noted.place.is_some()
+            && let Some(known) = self.run.known()
+        {
+            noted.name(known).await;
         }
         match &event {
             Ok(event) => {
@@ -286,21 +289,24 @@ impl Begun {
         }
         Some(event)
     }
+}
 
+impl Drop for Begun {
     /// Stops the run, if it is not over, unless the next process goes on with its call.
-    fn let_go(self) {
-        if self.noted.is_some_and(|noted| noted.journal.is_left()) {
+    fn drop(&mut self) {
+        if self
+            .noted
+            .as_ref()
+            .is_some_and(|noted| noted.journal.is_left())
+        {
             self.run.leave();
         }
     }
 }
 
 impl Noted {
-    async fn name(&mut self, run: &airlock_dify::Run) {
-        if let Some(place) = self.place
-            && let Some(known) = run.known()
-        {
-            self.place = None;
+    async fn name(&mut self, known: Known) {
+        if let Some(place) = self.place.take() {
             self.journal.name(place, known).await;
         }
     }
@@ -343,10 +349,7 @@ impl CallRun {
     /// The end, for the guest. Its files are fetched meanwhile: their addresses expire.
     fn answer(&mut self, answer: Answer) -> wit::Answer {
         let answer = translate::answer(answer, &self.service, &self.files);
-        let fetching = self
-            .files
-            .ahead(answer.files.clone(), &self.service.shared.io);
-        self.fetching = Some(fetching);
+        self.fetching = self.files.ahead(&answer.files, &self.service.shared.io);
         answer
     }
 

@@ -134,10 +134,18 @@ impl CallFiles {
         held.get(number.parse::<usize>().ok()?).cloned()
     }
 
-    /// Begins to fetch these on the host's own threads; the fetching ends with what comes back.
-    pub fn ahead(self: &Arc<Self>, references: Vec<String>, io: &Handle) -> AbortOnDropHandle<()> {
-        let call = Arc::clone(self);
-        AbortOnDropHandle::new(io.spawn(async move { ahead(&call, &references).await }))
+    /// Begins to fetch these, if there are any, on the host's own threads; the fetching ends with what comes back.
+    pub fn ahead(
+        self: &Arc<Self>,
+        references: &[String],
+        io: &Handle,
+    ) -> Option<AbortOnDropHandle<()>> {
+        if references.is_empty() {
+            return None;
+        }
+        let (call, references) = (Arc::clone(self), references.to_vec());
+        let fetching = io.spawn(async move { ahead(&call, &references).await });
+        Some(AbortOnDropHandle::new(fetching))
     }
 
     /// All of them.

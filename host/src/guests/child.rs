@@ -15,6 +15,9 @@ pub(super) const COMMAND: &str = "compile-guest";
 /// It exits with this where the component is refused, with the words on its standard output.
 pub(super) const REFUSED: i32 = 3;
 
+/// How much later than calls it has its turn, as `nice` counts.
+const STEP_BACK: i32 = 10;
+
 /// The bounds of `compile-guest`.
 #[derive(Debug, Clone, Args)]
 pub struct ChildArgs {
@@ -69,6 +72,8 @@ fn compile(args: &ChildArgs) -> std::io::Result<ExitCode> {
     ] {
         rlimit::setrlimit(resource, most, most)?;
     }
+    // Calls come first; its threads inherit it.
+    rustix::process::nice(STEP_BACK)?;
     let mut component = Vec::new();
     std::io::stdin().lock().read_to_end(&mut component)?;
     let mut out = std::io::stdout().lock();

@@ -1,5 +1,6 @@
 //! Connections.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::door::Door;
 use super::timer::ConnectionTimer;
+use crate::wakes::Repolls;
 
 /// How long a client may take to send its headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -54,9 +56,13 @@ pub async fn accept(
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
         let door = Arc::clone(&door);
+        let repolls = Arc::new(Repolls::new());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let door = Arc::clone(&door);
-            async move { Ok::<_, std::convert::Infallible>(door.answer(request).await) }
+            let (door, repolls) = (Arc::clone(&door), Arc::clone(&repolls));
+            let answer = async move { repolls.run(door.answer(request)).await };
+            // In a box, because the connection keeps room for it as long as it lives.
+            let answer = Box::pin(answer);
+            async move { Ok::<_, Infallible>(answer.await) }
         });
         let connection = http
             .timer(ConnectionTimer::default())

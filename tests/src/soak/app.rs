@@ -18,7 +18,7 @@ use crate::world::address;
 const WAYS: [(&str, Expected); 6] = [
     ("panic", Expected::ToolError("crashed during the call")),
     ("behave", Expected::Text("good")),
-    ("spin", Expected::ToolError("computed for more than 300ms")),
+    ("spin", Expected::ToolError("computed for more than 50ms")),
     (
         "eat_memory",
         Expected::ToolError("more than 16 MiB of memory"),

@@ -30,7 +30,7 @@ const HOSTILE_ONE_IN: usize = 10;
 /// Faults that are told; one is enough to fail.
 const FAULTS: usize = 20;
 
-/// A server under soak. It must have room for [`Plan::workers`] calls of one app at one time, give guests 300 ms and 16 MiB,
+/// A server under soak. It must have room for [`Plan::workers`] calls of one app at one time, give guests 50 ms and 16 MiB,
 /// and let a call whose client has hung up go on for a second at most.
 pub struct Subject {
     /// Its admin socket.

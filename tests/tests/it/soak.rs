@@ -33,7 +33,7 @@ async fn thousands_of_disturbed_calls_end_as_they_should() {
         .env("DIFY_URL", &dify.url())
         .env("AIRLOCK_DIFY_IN_FLIGHT", "64")
         .env("AIRLOCK_DIFY_PER_APP", "64")
-        .env("AIRLOCK_GUEST_CPU", "300")
+        .env("AIRLOCK_GUEST_CPU", "50")
         .env("AIRLOCK_GUEST_MEMORY", "16")
         .env("AIRLOCK_HANGUP_GRACE", "1");
     let (server, _) = airlock.serve(&[]).await.expect("a server");
