@@ -147,33 +147,30 @@ impl Live {
         Ok(())
     }
 
-    /// Reads one event and folds it. An error is the end, however it came about.
+    /// Reads one event and folds it. An error is the end, however it came about. What is seldom done is in a box: each call
+    /// that waits holds room for it otherwise.
     pub(crate) async fn step(&mut self, out: &mut VecDeque<Event>) -> Result<(), Error> {
         if let Some(at) = self.watch.as_ref().map(Watch::at) {
-            return self.follow(at, out).await;
+            return Box::pin(self.follow(at, out)).await;
         }
         let data = match self.event().await {
             Ok(Some(data)) => data,
             Ok(None) => {
                 let cause = "the stream ended without a last event".to_owned();
-                return self
-                    .recover(
-                        Error::Incomplete {
-                            cause,
-                            ids: self.fold.ids().clone(),
-                        },
-                        out,
-                    )
-                    .await;
+                let why = Error::Incomplete {
+                    cause,
+                    ids: self.fold.ids().clone(),
+                };
+                return Box::pin(self.recover(why, out)).await;
             }
             Err(error @ (Error::Timeout { .. } | Error::Incomplete { .. })) => {
-                return self.recover(error, out).await;
+                return Box::pin(self.recover(error, out)).await;
             }
             Err(error) => return Err(error),
         };
         self.fold.apply(&data, out)?;
         if self.stop == Stop::Wanted {
-            self.stop().await;
+            Box::pin(self.stop()).await;
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ use crate::{Answer, App, Error, Event, Ids, Known, RunRequest};
 /// Dropping a run that has not ended stops it in Dify: a task of its own closes the connection, posts the stop with the
 /// same user, and frees the slot. If Dify has not named the run yet, that task reads on for up to 10 s until it does.
 pub struct Run {
-    /// None once the run has ended.
-    pub(crate) live: Option<Live>,
+    /// None once the run has ended. It is large, and a run is handed on.
+    pub(crate) live: Option<Box<Live>>,
     ready: VecDeque<Event>,
     /// The names of a run that has ended.
     ids: Ids,
@@ -49,7 +49,7 @@ impl Run {
 
     pub(crate) fn of(live: Live) -> Self {
         Self {
-            live: Some(live),
+            live: Some(Box::new(live)),
             ready: VecDeque::new(),
             ids: Ids::default(),
             runtime: Handle::current(),
@@ -124,7 +124,7 @@ impl Run {
         self.live.as_ref().map_or(&self.ids, |live| live.fold.ids())
     }
 
-    fn close(&mut self) -> Option<Live> {
+    fn close(&mut self) -> Option<Box<Live>> {
         let live = self.live.take()?;
         self.ids = live.fold.ids().clone();
         Some(live)

@@ -120,7 +120,7 @@ impl Transport {
         match self.circuit.pass() {
             Pass::Closed => Ok(()),
             Pass::Open(retry_after) => Err(Error::Dead { retry_after }),
-            Pass::Probe(_probe) => match self.get(key, "/info").await {
+            Pass::Probe(_probe) => match Box::pin(self.get(key, "/info")).await {
                 Err(error) if is_silence(&error) => Err(error),
                 Ok(_) | Err(_) => Ok(()),
             },
@@ -223,7 +223,7 @@ impl Transport {
         if response.status() == 200 && is(response.headers(), "text/event-stream") {
             return Ok(response.into_body());
         }
-        Err(self.refusal(path, response).await)
+        Err(Box::pin(self.refusal(path, response)).await)
     }
 
     /// What became of a request that has no answer.

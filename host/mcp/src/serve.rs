@@ -167,16 +167,17 @@ impl Mcp {
         match handled {
             Handled::Now(response) => Ok(response),
             Handled::Task(begin) => {
-                let (status, message) = tasks::begin(&self.shared, server, *begin).await;
+                let begun = tasks::begin(&self.shared, server, *begin);
+                let (status, message) = Box::pin(begun).await;
                 Ok(reply::message_of(accept, status, message))
             }
             Handled::Tasks(request) => {
-                let (status, message) = tasks::handle(self, server, request).await;
+                let (status, message) = Box::pin(tasks::handle(self, server, request)).await;
                 Ok(reply::message_of(accept, status, message))
             }
             Handled::Answer(answered) => {
                 let (replicas, within) = (&self.shared.replicas, config.replica_time);
-                replicas.pass_on(&answered, within).await?;
+                Box::pin(replicas.pass_on(&answered, within)).await?;
                 Ok(reply::empty(StatusCode::ACCEPTED))
             }
             Handled::Calls(pending) => {

@@ -43,7 +43,7 @@ struct Ready {
 impl Inner {
     pub(super) async fn call(self: Arc<Self>, call: Call) -> Result<End<CallResult>, CallError> {
         let open = match call.task {
-            Some(task) => Some(Open::new(&self, task).await?),
+            Some(task) => Some(Box::pin(Open::new(&self, task)).await?),
             None => None,
         };
         let resumed = call.task.is_some_and(|task| task.stage == Stage::Resumed);
@@ -72,15 +72,15 @@ impl Inner {
         let running = ready.errander.beside(running);
         let running = self.until_over(&ready.cancelled, running);
         let mut ended = match journal {
-            Some(journal) => self.journaled(journal, running).await?,
+            Some(journal) => Box::pin(self.journaled(journal, running)).await?,
             None => running.await?,
         };
         if let Ok(Ok(wit::Outcome::Complete(complete))) = &mut ended {
             let delivered = files.deliver(complete.content.iter_mut().collect());
-            self.until_over(&ready.cancelled, delivered).await?;
+            Box::pin(self.until_over(&ready.cancelled, delivered)).await?;
             files.tell(&mut complete.meta);
             if let Some(promise) = &tool.promise {
-                self.keep(promise, tool, complete).await;
+                Box::pin(self.keep(promise, tool, complete)).await;
             }
         }
         if let Some(session) = session {

@@ -44,7 +44,7 @@ impl Wanted {
     async fn start(self, app: &App) -> Result<airlock_dify::Run, Error> {
         match self {
             Self::New(request) => app.run(request).await,
-            Self::Answered(answered) => answered.send(app).await,
+            Self::Answered(answered) => Box::pin(answered.send(app)).await,
         }
     }
 
@@ -177,7 +177,7 @@ impl NewRun {
                 () = events.closed() => return,
                 () = stop.cancelled(), if !stopped => {
                     stopped = true;
-                    begun.run.stop().await;
+                    Box::pin(begun.run.stop()).await;
                     continue;
                 }
                 event = begun.run.next() => event,
@@ -198,7 +198,7 @@ impl NewRun {
 
 async fn learn(service: &Inner, answer: &Answer) {
     if !answer.forms.is_empty() {
-        service.has_paused().await;
+        Box::pin(service.has_paused()).await;
     }
 }
 
@@ -240,7 +240,7 @@ impl Begun {
             Ok(text) => text,
             Err(error) => return Some(Err(error)),
         };
-        let step = match journal.next(&text, wanted.known()).await {
+        let step = match Box::pin(journal.next(&text, wanted.known())).await {
             Ok(step) => step,
             Err(why) => {
                 tracing::warn!(%why, "a task's run was not started");
@@ -248,7 +248,7 @@ impl Begun {
             }
         };
         let (run, place) = match step {
-            Step::Follow(known) => (wanted.again(app, &known).await, None),
+            Step::Follow(known) => (Box::pin(wanted.again(app, &known)).await, None),
             Step::Start(place) => (wanted.start(app).await, Some(place)),
         };
         let run = match run {
@@ -271,7 +271,7 @@ impl Begun {
             && noted.place.is_some()
             && let Some(known) = self.run.known()
         {
-            noted.name(known).await;
+            Box::pin(noted.name(known)).await;
         }
         match &event {
             Ok(event) => {

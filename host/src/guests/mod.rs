@@ -231,7 +231,7 @@ impl Guests {
             None => Source::BuiltIn,
             Some(_) => Source::Registry(registry.clone()),
         };
-        self.0.load(digest, source).await
+        Box::pin(self.0.load(digest, source)).await
     }
 
     /// Takes in a component that is not in the registry (yet). What was compiled is kept, for the call that may come.

@@ -1,6 +1,9 @@
 //! Leaving a run before its end: it must stop in Dify too.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use airlock_dify::{Error, Event};
@@ -116,6 +119,28 @@ async fn a_call_given_up_before_the_head_is_answered_is_stopped_too() {
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
     gate.notify_one();
+    server.wait_for(stops).await;
+}
+
+#[tokio::test]
+async fn a_stop_that_was_given_up_is_sent_when_its_run_is_dropped() {
+    let server = dify(|| stream(&[named()], Then::Hold)).await;
+    let mut run = server
+        .app()
+        .run(Recording::read("llm-chat-streaming").run("chat"))
+        .await
+        .unwrap();
+    assert!(matches!(run.next().await, Ok(Some(Event::Started))));
+    {
+        let mut stop = pin!(run.stop());
+        // Its connection is not there yet, and nothing was sent.
+        poll_fn(|context| {
+            assert!(stop.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+    drop(run);
     server.wait_for(stops).await;
 }
 
