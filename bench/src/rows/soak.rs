@@ -11,7 +11,8 @@ use crate::stats::Series;
 
 const APPS: usize = 50;
 const PLAN: Plan = Plan {
-    warm_up: 20_000,
+    // By then all places of the pool were in use, with each of the guests.
+    warm_up: 100_000,
     calls: 200_000,
     workers: 16,
     operation_every: 500,

@@ -138,7 +138,8 @@ fn messages(result: prompts::GetResult, limit: usize) -> Result<End<PromptResult
                 message.role
             )));
         }
-        let content = content_block(message.content, &mut room)?;
+        room.take_block(&message.content)?;
+        let content = content_block(message.content)?;
         let content: Value = serde_json::from_str(content.get()).map_err(|e| e.to_string())?;
         let mut json = Map::new();
         json.insert("role".into(), message.role.into());

@@ -2,6 +2,7 @@
 
 use airlock_mcp::{CallError, CallResult, End, Questions};
 use airlock_sandbox::{Failure, wit};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -160,18 +161,18 @@ impl Room {
         self.left = left.ok_or(Fault::TooLarge(self.limit))?;
         Ok(())
     }
+
+    pub(super) fn take_block(&mut self, block: &wit::Content) -> Result<(), Fault> {
+        let (wit::Content::Text(text) | wit::Content::Other(text) | wit::Content::File(text)) =
+            block;
+        self.take(text)
+    }
 }
 
-pub(super) fn content_block(block: wit::Content, room: &mut Room) -> Result<Box<RawValue>, Fault> {
+pub(super) fn content_block(block: wit::Content) -> Result<Box<RawValue>, Fault> {
     match block {
-        wit::Content::Text(text) => {
-            room.take(&text)?;
-            Ok(text_block(&text)?)
-        }
-        wit::Content::Other(json) => {
-            room.take(&json)?;
-            Ok(raw(json, "a content block")?)
-        }
+        wit::Content::Text(text) => Ok(text_block(&text)?),
+        wit::Content::Other(json) => Ok(raw(json, "a content block")?),
         wit::Content::File(_) => Err(Fault::Wrong(
             "it names a file that this call does not hold".into(),
         )),
@@ -185,14 +186,16 @@ fn checked(
     complete: wit::CallResult,
     limit: usize,
 ) -> Result<CallResult, Fault> {
+    // Before anything is made of it: what is refused costs nobody's thread any time.
     let mut room = Room::new(limit);
-    let mut content = Vec::with_capacity(complete.content.len());
-    for block in complete.content {
-        content.push(content_block(block, &mut room)?);
+    for block in &complete.content {
+        room.take_block(block)?;
     }
-    if let Some(structured) = &complete.structured {
-        room.take(structured)?;
+    for text in complete.structured.iter().chain(&complete.meta) {
+        room.take(text)?;
     }
+    let content = complete.content.into_iter().map(content_block);
+    let content = content.collect::<Result<_, _>>()?;
     // An error need not keep the promise of the output schema (server/tools, "Output Schema").
     if !complete.is_error {
         let value: Option<Value> = complete
@@ -219,8 +222,13 @@ fn checked(
 }
 
 fn text_block(text: &str) -> Result<Box<RawValue>, String> {
-    to_raw_value(&serde_json::json!({"type": "text", "text": text}))
-        .map_err(|error| error.to_string())
+    #[derive(Serialize)]
+    struct Block<'a> {
+        r#type: &'static str,
+        text: &'a str,
+    }
+    let r#type = "text";
+    to_raw_value(&Block { r#type, text }).map_err(|error| error.to_string())
 }
 
 pub(super) fn raw(json: String, what: &str) -> Result<Box<RawValue>, String> {

@@ -97,7 +97,7 @@ impl NewRun {
         let (service, cancelled) = (self.service, self.cancelled);
         let begun = tokio::select! {
             biased;
-            () = over(&cancelled, &service) => return,
+            () = over(&cancelled, &service) => return answer_to.closed().await,
             () = answer_to.closed() => return,
             begun = Begun::new(&self.app, self.wanted, self.journal, (self.messages, self.report)) => begun,
         };
@@ -110,7 +110,10 @@ impl NewRun {
         loop {
             let event = tokio::select! {
                 biased;
-                () = over(&cancelled, &service) => return,
+                () = over(&cancelled, &service) => {
+                    drop(begun);
+                    return answer_to.closed().await;
+                }
                 () = answer_to.closed() => return,
                 event = begun.run.next() => event,
             };
@@ -152,14 +155,14 @@ impl NewRun {
     /// As [`NewRun::answer`].
     async fn drive(
         self,
-        started: oneshot::Sender<Result<(), Error>>,
+        mut started: oneshot::Sender<Result<(), Error>>,
         events: mpsc::Sender<Result<Event, Error>>,
         stop: CancellationToken,
     ) {
         let (service, cancelled) = (self.service, self.cancelled);
         let begun = tokio::select! {
             biased;
-            () = over(&cancelled, &service) => return,
+            () = over(&cancelled, &service) => return started.closed().await,
             () = events.closed() => return,
             begun = Begun::new(&self.app, self.wanted, self.journal, (self.messages, self.report)) => begun,
         };
@@ -173,7 +176,10 @@ impl NewRun {
         loop {
             let event = tokio::select! {
                 biased;
-                () = over(&cancelled, &service) => return,
+                () = over(&cancelled, &service) => {
+                    drop(begun);
+                    return events.closed().await;
+                }
                 () = events.closed() => return,
                 () = stop.cancelled(), if !stopped => {
                     stopped = true;
@@ -322,7 +328,8 @@ impl Noted {
 }
 
 /// What ends a run early. The tokens are watched here too, though they end the guest's side by themselves: when an
-/// address dies, a run that waits for a slot must not get the one that its neighbour has just left.
+/// address dies, a run that waits for a slot must not get the one that its neighbour has just left. The guest hears nothing
+/// of it: it would have words of its own for the client, who is to read why the call has ended.
 async fn over(cancelled: &CancellationToken, service: &Inner) {
     tokio::select! {
         () = cancelled.cancelled() => {}
