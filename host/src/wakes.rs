@@ -65,7 +65,7 @@ impl Wakes {
             if left.is_ok() {
                 return Poll::Pending;
             }
-            // Without it nothing goes on: all that comes from outside wakes whoever asks for it.
+            // tokio answers whoever has used up its budget with a wake: to go on would be to spin.
             if !has_budget_remaining() {
                 break;
             }

@@ -11,7 +11,7 @@ use crate::stats::Series;
 
 const APPS: usize = 50;
 const PLAN: Plan = Plan {
-    // By then all places of the pool were in use, with each of the guests.
+    // Long, so that what is used for the first time is not taken for a leak.
     warm_up: 100_000,
     calls: 200_000,
     workers: 16,

@@ -1,8 +1,8 @@
 //! A request whose answer is a stream, on a connection of its own.
 //!
 //! Whoever waits for the stream drives the connection, and closes it by dropping the stream. A task of the connection's own
-//! would have to be woken for each piece, on another thread as likely as not, which costs more than reading the piece; a
-//! pool would find the next request a connection that Dify still holds busy.
+//! would have to be woken for each piece, on another thread as likely as not; a pool would give the next request a
+//! connection that Dify still holds busy.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

@@ -2,15 +2,16 @@
 
 use std::{
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     pin::Pin,
-    task::Poll,
+    task::{Poll, ready},
 };
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
-/// Runs in the task of its request: most calls end soon, and to wake a task of their own for each thing that they wait for
-/// costs more than many of them. Where this is dropped first, the call goes on in a task of its own.
+/// Runs in the task of its request: most calls end soon, and a task of their own would have to be woken for each thing that
+/// they wait for. Where this is dropped first, the call goes on in a task of its own.
 #[derive(Default)]
 pub(crate) struct Here(Option<Running>);
 
@@ -23,7 +24,7 @@ impl Here {
     /// Needs a tokio runtime.
     pub(crate) fn new(call: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Some(Running {
-            call: Box::pin(call),
+            call: Box::pin(AssertUnwindSafe(call).catch_unwind().map(drop)),
             runtime: Handle::current(),
         }))
     }
@@ -35,12 +36,9 @@ impl Here {
             let Some(running) = &mut self.0 else {
                 return Poll::Pending;
             };
-            let polled = catch_unwind(AssertUnwindSafe(|| running.call.as_mut().poll(context)));
-            if !matches!(polled, Ok(Poll::Pending)) {
-                self.0 = None;
-                return Poll::Ready(());
-            }
-            Poll::Pending
+            ready!(running.call.as_mut().poll(context));
+            self.0 = None;
+            Poll::Ready(())
         })
         .await;
     }

@@ -29,7 +29,7 @@ const MAX_MEMORY: usize = 256 << 20;
 const MAX_TABLE_ELEMENTS: usize = 20_000;
 
 /// Free memories of the pool that stay ready for the component that had them last, for each processor: wasmtime has its
-/// threads share them out so. And bytes that each keeps with the process; a call of a guest in Rust touches some 300 KiB.
+/// threads share them out so. And bytes that each keeps with the process.
 const WARM: u32 = 32;
 const KEPT: usize = 512 << 10;
 
@@ -85,8 +85,9 @@ const STEP_BACK: i32 = 5;
 
 /// Has this thread, and on Linux this thread alone, come after those that serve requests.
 fn step_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(STEP_BACK) {
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::nice(STEP_BACK)
+    {
         tracing::warn!(%error, "a guest's thread has the same priority as the others");
     }
 }

@@ -1,14 +1,15 @@
 //! What a call does for its guest while the guest waits: mostly its I/O with Dify.
 //!
 //! It must not run where guests compute. It needs no task of its own either, because the call's own task does nothing else
-//! meanwhile: waking another one for each piece, on another thread as likely as not, costs more than reading the piece.
+//! meanwhile; another one would have to be woken for each piece, on another thread as likely as not.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
 use airlock_sandbox::BoxFuture;
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -46,7 +47,11 @@ impl Errands {
     /// To be done from now on. Where the call has ended, it is dropped.
     pub(super) fn give(&self, errand: impl Future<Output = ()> + Send + 'static) {
         match self {
-            Self::Beside(errands) => drop(errands.send(Box::pin(errand))),
+            Self::Beside(errands) => {
+                // As in a task of its own, a panic is the end of the errand: the guest hears that it is lost.
+                let errand = AssertUnwindSafe(errand).catch_unwind().map(drop);
+                drop(errands.send(Box::pin(errand)));
+            }
             Self::Spawned(io) => drop(io.spawn(errand)),
         }
     }
@@ -75,11 +80,7 @@ impl Errander {
                     while let Poll::Ready(Some(errand)) = given.poll_recv(context) {
                         errands.push(errand);
                     }
-                    errands.retain_mut(|errand| {
-                        // As in a task of its own, a panic is the end of the errand: the guest hears that it is lost.
-                        let polled = AssertUnwindSafe(|| errand.as_mut().poll(context));
-                        matches!(catch_unwind(polled), Ok(Poll::Pending))
-                    });
+                    errands.retain_mut(|errand| errand.as_mut().poll(context).is_pending());
                 }
                 Poll::Pending
             })

@@ -1,6 +1,6 @@
 //! One request: what MCP asks of a server ([`service`], then `asked`), what a guest asks of Dify ([`backend`], [`run`]), and
-//! what becomes of the guest's answer ([`outcome`] for tools, `offered` for the rest). `errands` has the call do its guest's I/O. Beside it, [`changes`] tells
-//! clients what they must fetch again, `pauses` has what a run waits for and `learnt` what such a run teaches, `tasks` keeps
+//! what becomes of the guest's answer ([`outcome`] for tools, `offered` for the rest). `errands` has the call do its guest's
+//! I/O. Beside it, [`changes`] tells clients what they must fetch again, `pauses` has what a run waits for and `learnt` what such a run teaches, `tasks` keeps
 //! calls that outlive their request, and `journal` what they have started; [`replicas`] connects servers that share a
 //! registry. `promise` holds results to the operator's output schema, [`sessions`] knows which conversations sessions go on
 //! with, and `partial` shows an answer while it grows.

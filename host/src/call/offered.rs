@@ -109,8 +109,13 @@ fn contents(result: resources::ReadResult, limit: usize) -> Result<End<ReadResul
         return Err(Fault::Wrong("a read without contents".into()));
     }
     let mut room = Room::new(limit);
+    result.meta.iter().try_for_each(|meta| room.take(meta))?;
     let mut contents = Vec::with_capacity(result.contents.len());
     for part in result.contents {
+        room.has(match &part.body {
+            resources::Body::Text(text) => text.len(),
+            resources::Body::Bytes(bytes) => bytes.len(),
+        })?;
         let mut json = Map::new();
         json.insert("uri".into(), part.uri.into());
         if let Some(mime_type) = part.mime_type {
@@ -130,6 +135,7 @@ fn contents(result: resources::ReadResult, limit: usize) -> Result<End<ReadResul
 
 fn messages(result: prompts::GetResult, limit: usize) -> Result<End<PromptResult>, Fault> {
     let mut room = Room::new(limit);
+    result.meta.iter().try_for_each(|meta| room.take(meta))?;
     let mut messages = Vec::with_capacity(result.messages.len());
     for message in result.messages {
         if !matches!(message.role.as_str(), "user" | "assistant") {
@@ -203,6 +209,39 @@ mod tests {
             read.contents[0].get(),
             r#"{"uri":"a:b","blob":"AAEC","_meta":{"k":1}}"#
         );
+    }
+
+    #[test]
+    fn what_is_read_and_what_is_said_of_it_fit_the_bound_together() {
+        let read = |body: resources::Body, meta: usize| {
+            let part = resources::Contents {
+                uri: "a:b".into(),
+                mime_type: None,
+                body,
+                extra: "{}".into(),
+            };
+            let result = resources::ReadResult {
+                contents: vec![part],
+                meta: Some(format!(r#"{{"k":"{}"}}"#, "m".repeat(meta))),
+                extra: "{}".into(),
+            };
+            let outcome = resources::ReadOutcome::Complete(result);
+            read(&meter(), ROOM, Ok(Ok(outcome)))
+        };
+        let text = |bytes: usize| resources::Body::Text("t".repeat(bytes));
+        assert!(read(text(ROOM / 2), ROOM / 4).is_ok());
+        let too_large = [
+            read(text(ROOM / 2), ROOM / 2),
+            read(text(1), ROOM),
+            read(text(ROOM + 1), 0),
+            read(resources::Body::Bytes(vec![0; ROOM + 1]), 0),
+        ];
+        for refused in too_large {
+            let Err(CallError::Internal(words)) = refused else {
+                panic!("it was passed on")
+            };
+            assert!(words.contains("1MiB"), "{words}");
+        }
     }
 
     #[test]

@@ -162,6 +162,14 @@ impl Room {
         Ok(())
     }
 
+    /// Is there room for so many bytes? To be asked before anything is made of them.
+    pub(super) fn has(&self, bytes: usize) -> Result<(), Fault> {
+        if bytes > self.left {
+            return Err(Fault::TooLarge(self.limit));
+        }
+        Ok(())
+    }
+
     pub(super) fn take_block(&mut self, block: &wit::Content) -> Result<(), Fault> {
         let (wit::Content::Text(text) | wit::Content::Other(text) | wit::Content::File(text)) =
             block;
