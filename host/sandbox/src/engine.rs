@@ -31,7 +31,7 @@ const MAX_TABLE_ELEMENTS: usize = 20_000;
 /// Free memories of the pool that stay ready for the component that had them last, for each processor: wasmtime has its
 /// threads share them out so. And bytes that each keeps with the process.
 const WARM: u32 = 32;
-const KEPT: usize = 512 << 10;
+const KEPT: usize = 128 << 10;
 
 /// What the engine is built with.
 #[derive(Debug, Clone)]

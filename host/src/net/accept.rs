@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::boxed::boxed;
 use super::door::Door;
 use super::timer::ConnectionTimer;
 use crate::wakes::Repolls;
@@ -60,8 +61,7 @@ pub async fn accept(
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let (door, repolls) = (Arc::clone(&door), Arc::clone(&repolls));
             let answer = async move { repolls.run(door.answer(request)).await };
-            // In a box, because the connection keeps room for it as long as it lives.
-            let answer = Box::pin(answer);
+            let answer = boxed(answer);
             async move { Ok::<_, Infallible>(answer.await) }
         });
         let connection = http
