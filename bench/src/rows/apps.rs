@@ -14,8 +14,8 @@ use crate::servers::Guests;
 /// As a multiple of the p50 with one app.
 const GOAL: Goal = Goal::AtMost(&[1.1]);
 
-const ROUNDS: usize = 6;
-const TIME: Duration = Duration::from_millis(500);
+const ROUNDS: usize = 12;
+const TIME: Duration = Duration::from_millis(400);
 
 /// How many apps, and over how many components.
 const SETTINGS: [(&str, usize, Guests); 4] = [

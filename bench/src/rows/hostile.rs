@@ -19,18 +19,26 @@ const TIME: Duration = Duration::from_millis(500);
 /// What the p99 beside an attack may be: so many times what it was before, or so much more, in microseconds.
 const TIMES: f64 = 1.5;
 const MORE: f64 = 5_000.0;
+/// What the host's memory may be after all attacks, as a multiple of what it was.
+const MEMORY: f64 = 1.1;
+/// How long it may take until it is that.
+const SETTLES: Duration = Duration::from_secs(30);
 
 pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
     let mut server = Server::start(&Role::Hostile)?;
     let target = neighbour(&server)?;
     // What is slow the first time is no matter here.
     p99(&target).await?;
+    let process = server.process();
+    process.rest().await?;
+    let before = process.memory()?.now;
     let mut table = Table {
         title: "Beside an attack",
         about: format!(
             "A chat app called one time after the other, alone, alone again (which shows what the machine does by itself), \
              and while another app's guest attacks without a pause, in the same server. p99 in µs; {ROUNDS} rounds of {} ms \
-             each. Beside an attack it may be {TIMES} times what it was alone, or {} ms more.",
+             each. Beside an attack it may be {TIMES} times what it was alone, or {} ms more. The last row is the server's \
+             resident memory in kB, before the first attack and at most {SETTLES:?} after the last.",
             TIME.as_millis(),
             MORE / 1_000.0,
         ),
@@ -68,6 +76,22 @@ pub(crate) async fn measure(report: &mut Report) -> anyhow::Result<()> {
             format!("{} {}", number(most, 0), if fits { "yes" } else { "NO" }),
         ]);
     }
+    let most = before as f64 * MEMORY;
+    let ended = Instant::now();
+    let mut after = process.memory()?.now;
+    while after as f64 > most && ended.elapsed() < SETTLES {
+        process.rest().await?;
+        after = process.memory()?.now;
+    }
+    let fits = after as f64 <= most;
+    table.rows.push(vec![
+        "memory, kB".into(),
+        before.to_string(),
+        String::new(),
+        after.to_string(),
+        number(after as f64 / before as f64, 2),
+        format!("{} {}", number(most, 0), if fits { "yes" } else { "NO" }),
+    ]);
     table.about += &format!(" {within} of {} do.", Misbehaviour::ALL.len());
     report.table(&table);
     Ok(())
