@@ -21,6 +21,7 @@ mod stats;
 use tokio::runtime::Builder;
 
 fn main() -> anyhow::Result<()> {
+    airlock::heap::give_back();
     if std::env::args().nth(1).as_deref() == Some(servers::AS_SERVER) {
         return Builder::new_multi_thread()
             .enable_all()

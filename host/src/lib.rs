@@ -11,6 +11,7 @@
 //! * [`publish`] turns what a guest describes into what clients see; [`guests`] keeps the compiled guests.
 //! * [`ops`] is what an operator can do; [`admin`] carries it over `admin.sock`.
 //! * [`settings`] is what an operator sets for one app.
+//! * [`heap`] has memory that was used once go back to the system.
 //! * [`addresses`] says where an app is found, and how each client is set up for it.
 //!
 //! The rooms (`airlock-mcp`, `airlock-dify`, `airlock-sandbox`, `airlock-registry`) never name one another.
@@ -23,6 +24,7 @@ pub mod config;
 pub mod facts;
 pub mod files;
 pub mod guests;
+pub mod heap;
 pub mod limits;
 pub mod metrics;
 pub mod net;

@@ -6,6 +6,7 @@ use airlock::cli::{Cli, Command, environment};
 use airlock::guests::child;
 
 fn main() -> ExitCode {
+    airlock::heap::give_back();
     let cli: Cli = environment::parse();
     match &cli.command {
         // Its bounds are for all its threads: none may be there before.

@@ -92,6 +92,7 @@ fn after_all_attacks_the_hosts_memory_is_what_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "in a process of its own, by the test above"]
 async fn all_attacks_in_rounds() {
+    airlock::heap::give_back();
     let world = narrow_world().await.expect("a world");
     let neighbour = Neighbour::publish(&world).await.expect("published");
     neighbour.call().await.expect("it answers");
