@@ -131,7 +131,7 @@ pub struct ServeArgs {
     /// A file with such keys, one a line; lines that begin with # are skipped.
     #[arg(long, env = "DIFY_APP_KEYS_FILE", value_name = "FILE")]
     pub app_keys_file: Option<PathBuf>,
-    /// `all` enables the apps of these keys as well, and prints their addresses.
+    /// `all` enables the apps of these keys as well.
     #[arg(long, env = "AIRLOCK_ENABLE", value_name = "all", value_parser = ["all"])]
     pub enable: Option<String>,
     /// The master key, when it is not to stand in the home.

@@ -18,12 +18,7 @@ pub(crate) enum ReplyTo<'a> {
 
 /// A response message: the id and the result go in as they are.
 pub(crate) fn result(id: &str, result: &[u8]) -> Bytes {
-    const HEAD: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
-    const MIDDLE: &[u8] = br#","result":"#;
-    let mut message = Vec::with_capacity(HEAD.len() + id.len() + MIDDLE.len() + result.len() + 1);
-    message.extend_from_slice(HEAD);
-    message.extend_from_slice(id.as_bytes());
-    message.extend_from_slice(MIDDLE);
+    let mut message = begin(id, result.len() + 1);
     message.extend_from_slice(result);
     message.push(b'}');
     message.into()
@@ -33,12 +28,23 @@ pub(crate) fn result(id: &str, result: &[u8]) -> Bytes {
 pub(crate) fn list(id: &str, list: &[u8], info: &ServerInfo<'_>) -> Bytes {
     const META: &[u8] = br#","_meta":{"io.modelcontextprotocol/serverInfo":"#;
     let open = list.strip_suffix(b"}").unwrap_or(list);
-    let mut whole = Vec::with_capacity(open.len() + META.len() + 256);
-    whole.extend_from_slice(open);
-    whole.extend_from_slice(META);
-    serde_json::to_writer(&mut whole, info).expect("strings are JSON");
-    whole.extend_from_slice(b"}}");
-    result(id, &whole)
+    let mut message = begin(id, open.len() + META.len() + 256);
+    message.extend_from_slice(open);
+    message.extend_from_slice(META);
+    serde_json::to_writer(&mut message, info).expect("strings are JSON");
+    message.extend_from_slice(b"}}}");
+    message.into()
+}
+
+/// A response message up to its result, and room for that.
+fn begin(id: &str, room: usize) -> Vec<u8> {
+    const HEAD: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
+    const MIDDLE: &[u8] = br#","result":"#;
+    let mut message = Vec::with_capacity(HEAD.len() + id.len() + MIDDLE.len() + room);
+    message.extend_from_slice(HEAD);
+    message.extend_from_slice(id.as_bytes());
+    message.extend_from_slice(MIDDLE);
+    message
 }
 
 /// An error message.

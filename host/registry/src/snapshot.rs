@@ -38,8 +38,7 @@ pub struct Snapshot {
     by_fingerprint: HashMap<Hash, AppId>,
 }
 
-/// An app with its secrets, which stay sealed here: a plain app key exists for as long as a call uses it, and opening one
-/// takes about a microsecond.
+/// An app with its secrets, which stay sealed here: whoever serves the app opens its key.
 #[derive(Clone)]
 pub(crate) struct Row {
     pub(crate) record: Arc<AppRecord>,
