@@ -45,3 +45,45 @@ pub(super) fn boxed(
         polled
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    use http::Response;
+    use http_body_util::{Either, Full};
+
+    use super::*;
+
+    /// An answer that holds `what` until it is there, or for ever.
+    async fn answer(what: Arc<()>, ends: bool) -> Answer {
+        if !ends {
+            pending::<()>().await;
+        }
+        drop(what);
+        Response::new(Either::Right(Full::default()))
+    }
+
+    fn empty() -> usize {
+        EMPTY.with_borrow(Vec::len)
+    }
+
+    #[test]
+    fn a_box_is_used_again_and_keeps_nothing_of_its_answer() {
+        let what = Arc::new(());
+        let context = &mut Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            let mut answered = Box::pin(boxed(answer(Arc::clone(&what), true)));
+            assert_eq!(empty(), 0);
+            assert!(answered.as_mut().poll(context).is_ready());
+            assert_eq!((empty(), Arc::strong_count(&what)), (1, 1));
+        }
+        // A client that has left.
+        let mut waiting = Box::pin(boxed(answer(Arc::clone(&what), false)));
+        assert!(waiting.as_mut().poll(context).is_pending());
+        drop(waiting);
+        assert_eq!((empty(), Arc::strong_count(&what)), (0, 1));
+    }
+}
