@@ -1,8 +1,8 @@
 //! Where a guest computes.
 //!
 //! Most guests compute for some tens of microseconds and then wait for Dify: moving such a call to another thread and back
-//! may cost more than the guest does. So a call begins on the thread of its request. One that computes for longer would delay the
-//! I/O of others there, and goes on, after its next pause, on the guests' own threads, where the operating system shares
+//! may cost more than the guest does. So a call begins on the thread of its request. One that computes for longer would
+//! delay the I/O of others there, and goes on, after its next pause, on the guests' own threads, where the operating system shares
 //! the processor out. A component whose calls do so again and again, or did so for [`LONG`] in one call, is known for it,
 //! and its calls begin on those threads.
 //!
