@@ -11,6 +11,9 @@ pub(crate) struct Accept {
     pub(crate) events: bool,
 }
 
+/// What the specification has a client write, and nearly all do.
+const BOTH: &str = "application/json, text/event-stream";
+
 impl Accept {
     /// Liberal where the specification is strict (it wants both named): a missing `Accept` and wildcards mean JSON. An
     /// event stream must be named, because whoever does not name it (curl) most likely cannot read it.
@@ -22,6 +25,10 @@ impl Accept {
         };
         for value in headers.get_all(header::ACCEPT) {
             named = true;
+            if value == BOTH {
+                (accept.json, accept.events) = (true, true);
+                continue;
+            }
             // A value that is no text names nothing.
             for item in value.to_str().unwrap_or_default().split(',') {
                 let mut parts = item.split(';').map(str::trim);

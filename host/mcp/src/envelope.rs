@@ -122,13 +122,15 @@ impl<'a> Id<'a> {
 
 /// Reads a body. Whether a batch is allowed is for the caller to say.
 pub(crate) fn read(body: &[u8]) -> Result<Posted<'_>, Fault> {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'[') {
-        serde_json::from_slice::<Items<'_>>(body)
+    // JSON is UTF-8, also where nobody looks (RFC 8259, 8.1).
+    let body = str::from_utf8(body).map_err(|_error| Fault::NotJson)?;
+    let first = body.bytes().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(b'[') {
+        serde_json::from_str::<Items<'_>>(body)
             .map(|items| Posted::Batch(items.0))
             .map_err(|error| fault(&error))
     } else {
-        Ok(Posted::Single(message(serde_json::from_slice(body))))
+        Ok(Posted::Single(message(serde_json::from_str(body))))
     }
 }
 

@@ -6,9 +6,8 @@
 use std::net::Ipv4Addr;
 
 use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{self, HeaderName},
-    request::Parts,
     uri::Authority,
 };
 
@@ -49,6 +48,8 @@ pub struct Guard {
     origins: Vec<String>,
     any_origin: bool,
     hosts: Vec<Name>,
+    /// `hosts` as they were given.
+    spelt: Vec<String>,
     any_host: bool,
     loopback: bool,
 }
@@ -83,6 +84,7 @@ impl Guard {
             origins: Vec::new(),
             any_origin: all(&config.origins),
             hosts: Vec::new(),
+            spelt: Vec::new(),
             // A server that the network reaches under names we cannot know refuses none, until it is told its names.
             any_host: all(&config.hosts) || (!config.loopback && config.hosts.is_empty()),
             loopback: config.loopback,
@@ -96,6 +98,7 @@ impl Guard {
                 .parse()
                 .map_err(|_error| GuardError::Host(text.clone()))?;
             guard.hosts.push(Name::of(&host));
+            guard.spelt.push(text.clone());
         }
         if let Some(url) = &config.public_url {
             let unreadable = || GuardError::Origin(url.clone());
@@ -115,14 +118,15 @@ impl Guard {
     ///
     /// # Errors
     /// With the refusal that the request should be answered with.
-    pub fn check(&self, parts: &Parts) -> Result<Passed, Refusal> {
-        if !self.any_host && !self.knows_host(parts) {
+    pub fn check<B>(&self, request: &Request<B>) -> Result<Passed, Refusal> {
+        if !self.any_host && !self.knows_host(request) {
             return Err(Refusal::Host);
         }
-        let Some(value) = parts.headers.get(header::ORIGIN) else {
+        let headers = request.headers();
+        let Some(value) = headers.get(header::ORIGIN) else {
             return Ok(Passed(None));
         };
-        let several = parts.headers.get_all(header::ORIGIN).iter().count() > 1;
+        let several = headers.get_all(header::ORIGIN).iter().count() > 1;
         let known = self.any_origin
             || value
                 .to_str()
@@ -141,17 +145,22 @@ impl Guard {
     }
 
     /// Both the Host header and the authority of an absolute request target must be known.
-    fn knows_host(&self, parts: &Parts) -> bool {
-        let header = parts.headers.get(header::HOST).map(|value| {
-            value
+    fn knows_host<B>(&self, request: &Request<B>) -> bool {
+        let header = request.headers().get(header::HOST);
+        let target = request.uri().authority();
+        (header.is_some() || target.is_some())
+            && header.is_none_or(|header| self.knows_header(header))
+            && target.is_none_or(|target| self.knows_name(&Name::of(target)))
+    }
+
+    /// A name in the spelling in which it is known needs no reading.
+    fn knows_header(&self, header: &HeaderValue) -> bool {
+        self.spelt.iter().any(|known| known == header)
+            || header
                 .to_str()
                 .ok()
                 .and_then(|text| text.parse::<Authority>().ok())
-        });
-        let target = parts.uri.authority().cloned().map(Some);
-        let mut named = header.into_iter().chain(target).peekable();
-        named.peek().is_some()
-            && named.all(|name| name.is_some_and(|name| self.knows_name(&Name::of(&name))))
+                .is_some_and(|name| self.knows_name(&Name::of(&name)))
     }
 
     fn knows_name(&self, name: &Name) -> bool {
@@ -215,11 +224,11 @@ impl Refusal {
 impl Passed {
     /// The answer to a browser that asks before it sends; none for a request of its own. It does not depend on the path,
     /// so it tells nobody which addresses exist.
-    pub fn preflight(&self, parts: &Parts) -> Option<Response<Body>> {
-        let asks = parts.method == Method::OPTIONS
+    pub fn preflight<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let asks = request.method() == Method::OPTIONS
             && self.0.is_some()
-            && parts
-                .headers
+            && request
+                .headers()
                 .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         asks.then(|| {
             let mut response = reply::empty(StatusCode::NO_CONTENT);
@@ -232,7 +241,7 @@ impl Passed {
                 header::ACCESS_CONTROL_MAX_AGE,
                 HeaderValue::from_static("600"),
             );
-            if let Some(allowed) = allowed_headers(&parts.headers) {
+            if let Some(allowed) = allowed_headers(request.headers()) {
                 headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
             }
             self.mark(headers);

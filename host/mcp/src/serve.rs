@@ -108,24 +108,27 @@ impl Mcp {
     ///
     /// Errors become responses with a JSON-RPC body. Dropping the future, or the body of the response, is a hang-up: calls
     /// go on for [`hangup_grace`](Config::hangup_grace).
-    pub async fn serve<B: http_body::Body>(
+    pub fn serve<B: http_body::Body>(
         &self,
         request: Request<B>,
         server: Arc<dyn ToolServer>,
-    ) -> Response<Body> {
+    ) -> impl Future<Output = Response<Body>> {
+        // An argument of an async function has its room in the future twice: as it came, and as it is used.
         let (parts, body) = request.into_parts();
-        let answered = match parts.method {
-            Method::POST => self.post(&parts, body, &server).await,
-            Method::DELETE => self.delete(&parts, &server).map_err(Refused::from),
-            Method::GET => self.listen(&parts, &server).map_err(Refused::from),
-            _ => Err(Fault::Method.into()),
-        };
-        answered.unwrap_or_else(|Refused { fault, id }| {
-            let to = id
-                .as_deref()
-                .map_or_else(|| unknown_id(&parts.headers), ReplyTo::Id);
-            reply::refusal(to, &fault)
-        })
+        async move {
+            let answered = match parts.method {
+                Method::POST => self.post(&parts, body, &server).await,
+                Method::DELETE => self.delete(&parts, &server).map_err(Refused::from),
+                Method::GET => self.listen(&parts, &server).map_err(Refused::from),
+                _ => Err(Fault::Method.into()),
+            };
+            answered.unwrap_or_else(|Refused { fault, id }| {
+                let to = id
+                    .as_deref()
+                    .map_or_else(|| unknown_id(&parts.headers), ReplyTo::Id);
+                reply::refusal(to, &fault)
+            })
+        }
     }
 
     async fn post<B: http_body::Body>(

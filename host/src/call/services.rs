@@ -13,7 +13,7 @@ use super::service::{Service, Shared, Unserved};
 /// map of pointers.
 pub struct Services {
     shared: Arc<Shared>,
-    built: ArcSwap<HashMap<AppId, Service>>,
+    built: ArcSwap<HashMap<AppId, Arc<Service>>>,
 }
 
 impl Services {
@@ -30,26 +30,27 @@ impl Services {
     ///
     /// # Errors
     /// [`Unserved`], for the log.
-    pub fn of_disabled(&self, app: &Arc<AppRecord>) -> Result<Service, Unserved> {
+    pub fn of_disabled(&self, app: &Arc<AppRecord>) -> Result<Arc<Service>, Unserved> {
         let lease = Lease {
             app: Arc::clone(app),
             revoked: CancellationToken::new(),
         };
         lease.revoked.cancel();
-        Service::new(&self.shared, &lease, None)
+        Service::new(&self.shared, &lease, None).map(Arc::new)
     }
 
     /// The service of the app behind `lease`.
     ///
     /// # Errors
     /// [`Unserved`], for the log.
-    pub fn of(&self, lease: &Lease) -> Result<Service, Unserved> {
+    pub fn of(&self, lease: &Lease) -> Result<Arc<Service>, Unserved> {
         let built = self.built.load();
         let known = built.get(&lease.app.id);
         if let Some(service) = known.filter(|service| Arc::ptr_eq(&service.0.record, &lease.app)) {
-            return Ok(service.clone());
+            return Ok(Arc::clone(service));
         }
-        let service = Service::new(&self.shared, lease, known)?;
+        let service = Service::new(&self.shared, lease, known.map(|known| &**known))?;
+        let service = Arc::new(service);
         let snapshot = self.shared.registry.snapshot();
         self.built.rcu(|built| {
             let mut built = HashMap::clone(built);
@@ -59,7 +60,7 @@ impl Services {
                 .get(lease.app.id.as_str())
                 .is_some_and(|now| Arc::ptr_eq(now, &lease.app))
             {
-                built.insert(lease.app.id.clone(), service.clone());
+                built.insert(lease.app.id.clone(), Arc::clone(&service));
             }
             built
         });

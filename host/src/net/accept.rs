@@ -59,10 +59,8 @@ pub async fn accept(
         let door = Arc::clone(&door);
         let repolls = Arc::new(Repolls::new());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let (door, repolls) = (Arc::clone(&door), Arc::clone(&repolls));
-            let answer = async move { repolls.run(door.answer(request)).await };
-            let answer = boxed(answer);
-            async move { Ok::<_, Infallible>(answer.await) }
+            let (answer, repolls) = (boxed(door.answer(request)), Arc::clone(&repolls));
+            async move { Ok::<_, Infallible>(repolls.run(answer).await) }
         });
         let connection = http
             .timer(ConnectionTimer::default())

@@ -1,11 +1,13 @@
 //! One request of the data plane.
 
+use std::future::Future;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use airlock_mcp::{Body, Guard, Mcp, TaskKey, ToolServer};
+use airlock_mcp::{Body, Guard, Mcp, Passed, Refusal, TaskKey, ToolServer};
 use airlock_registry::{AppRecord, Registry};
 use bytes::Bytes;
+use futures_util::future;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -76,9 +78,9 @@ impl Door {
         }
     }
 
-    async fn resume_task(&self, service: Service, app: &AppRecord, key: TaskKey) {
+    async fn resume_task(&self, service: Arc<Service>, app: &AppRecord, key: TaskKey) {
         let can = app.enabled && service.can_resume(key).await;
-        let server: Arc<dyn ToolServer> = Arc::new(service.clone());
+        let server: Arc<dyn ToolServer> = Arc::clone(&service) as _;
         let resumed = can
             && self.mcp.resume(&server, key).await.unwrap_or_else(|error| {
                 tracing::error!(app = %app.slug, %error, "a task cannot be looked up");
@@ -104,40 +106,46 @@ impl Door {
     }
 
     /// Answers one request. No part of its path reaches a log: the path is the credential.
-    pub async fn answer<B: http_body::Body>(&self, request: Request<B>) -> Answer {
-        if let Some(answer) = health(&request) {
-            return answer;
+    pub fn answer<B: http_body::Body>(
+        self: &Arc<Self>,
+        request: Request<B>,
+    ) -> impl Future<Output = Answer> + use<B> {
+        let (server, passed) = match self.meet(&request) {
+            Ok(met) => met,
+            Err(answer) => return future::Either::Left(future::ready(*answer)),
+        };
+        let door = Arc::clone(self);
+        future::Either::Right(async move {
+            let mut response = door.mcp.serve(request, server).await;
+            passed.mark(response.headers_mut());
+            response.map(Either::Left)
+        })
+    }
+
+    /// Whom a request is for, or what it is answered without asking anyone.
+    fn meet<B>(&self, request: &Request<B>) -> Result<(Arc<dyn ToolServer>, Passed), Box<Answer>> {
+        if let Some(answer) = health(request) {
+            return Err(answer.into());
         }
-        let Some(code) = code(request.uri().path()).map(str::to_owned) else {
-            return self.missed();
+        let Some(code) = code(request.uri().path()) else {
+            return Err(self.missed().into());
         };
-        let (parts, body) = request.into_parts();
-        let passed = match self.guard.check(&parts) {
-            Ok(passed) => passed,
-            Err(refusal) => return refusal.response().map(Either::Left),
-        };
-        if let Some(preflight) = passed.preflight(&parts) {
-            return preflight.map(Either::Left);
+        let refused = |refusal: Refusal| refusal.response().map(Either::Left);
+        let passed = self.guard.check(request).map_err(refused)?;
+        if let Some(preflight) = passed.preflight(request) {
+            return Err(preflight.map(Either::Left).into());
         }
-        let Some(lease) = self.registry.snapshot().by_address(&code) else {
-            return self.missed();
+        let Some(lease) = self.registry.snapshot().by_address(code) else {
+            return Err(self.missed().into());
         };
-        let service = match self.services.of(&lease) {
-            Ok(service) => service,
-            Err(error) => {
-                tracing::error!(app = %lease.app.slug, %error, "an app cannot be served");
-                return plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "This app cannot be served at the moment.\n",
-                );
-            }
-        };
-        let mut response = self
-            .mcp
-            .serve(Request::from_parts(parts, body), Arc::new(service))
-            .await;
-        passed.mark(response.headers_mut());
-        response.map(Either::Left)
+        let service = self.services.of(&lease).map_err(|error| {
+            tracing::error!(app = %lease.app.slug, %error, "an app cannot be served");
+            plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This app cannot be served at the moment.\n",
+            )
+        })?;
+        Ok((service, passed))
     }
 
     /// The answer for every address that leads nowhere: unknown, replaced, disabled, or none at all.

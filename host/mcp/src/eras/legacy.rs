@@ -246,7 +246,7 @@ impl<'a> Exchange<'a> {
             client: self
                 .session
                 .as_ref()
-                .map(|session| session.client.clone())
+                .and_then(Session::client)
                 .unwrap_or_default(),
             session,
             level,

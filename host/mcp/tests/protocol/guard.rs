@@ -1,7 +1,7 @@
 //! Origin and Host.
 
 use airlock_mcp::{Guard, GuardConfig, GuardError, Refusal};
-use http::{HeaderMap, Request, Response, request::Parts};
+use http::{HeaderMap, Request, Response};
 
 use crate::fixture::hear;
 
@@ -12,12 +12,12 @@ fn local() -> GuardConfig {
     }
 }
 
-fn parts(headers: &[(&str, &str)]) -> Parts {
+fn request(headers: &[(&str, &str)]) -> Request<()> {
     let mut request = Request::post("/server/secret/mcp");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.body(()).expect("a request").into_parts().0
+    request.body(()).expect("a request")
 }
 
 fn check(config: &GuardConfig, host: &str, origin: Option<&str>) -> Result<(), Refusal> {
@@ -26,7 +26,7 @@ fn check(config: &GuardConfig, host: &str, origin: Option<&str>) -> Result<(), R
         .into_iter()
         .chain(origin.map(|origin| ("origin", origin)))
         .collect();
-    guard.check(&parts(&headers)).map(|_passed| ())
+    guard.check(&request(&headers)).map(|_passed| ())
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn a_server_on_loopback_answers_to_this_machine_alone() {
 #[test]
 fn a_request_without_a_host_or_with_two_that_differ_is_refused() {
     let guard = Guard::new(&local()).expect("settings");
-    assert_eq!(guard.check(&parts(&[])).err(), Some(Refusal::Host));
-    let mut absolute = parts(&[("host", "localhost")]);
-    absolute.uri = "http://evil.example.com/server/secret/mcp"
+    assert_eq!(guard.check(&request(&[])).err(), Some(Refusal::Host));
+    let mut absolute = request(&[("host", "localhost")]);
+    *absolute.uri_mut() = "http://evil.example.com/server/secret/mcp"
         .parse()
         .expect("a target");
     assert_eq!(guard.check(&absolute).err(), Some(Refusal::Host));
-    let two = parts(&[
+    let two = request(&[
         ("host", "localhost"),
         ("origin", "http://localhost"),
         ("origin", "http://evil.com"),
@@ -195,7 +195,7 @@ async fn a_refusal_is_a_403_that_names_the_setting() {
 #[test]
 fn a_page_that_is_allowed_may_ask_first_and_read_the_answer() {
     let guard = Guard::new(&local()).expect("settings");
-    let mut asks = parts(&[
+    let mut asks = request(&[
         ("host", "localhost"),
         ("origin", "http://localhost:6274"),
         ("access-control-request-method", "POST"),
@@ -204,7 +204,7 @@ fn a_page_that_is_allowed_may_ask_first_and_read_the_answer() {
             "content-type,MCP-Protocol-Version, mcp-param-x,x-other",
         ),
     ]);
-    asks.method = http::Method::OPTIONS;
+    *asks.method_mut() = http::Method::OPTIONS;
     let passed = guard.check(&asks).expect("allowed");
     let response = passed.preflight(&asks).expect("a preflight");
     assert_eq!(response.status(), 204);
@@ -226,7 +226,7 @@ fn a_page_that_is_allowed_may_ask_first_and_read_the_answer() {
         "Mcp-Session-Id"
     );
 
-    asks.headers.remove("origin");
+    asks.headers_mut().remove("origin");
     let program = guard.check(&asks).expect("allowed");
     assert!(
         program.preflight(&asks).is_none(),
