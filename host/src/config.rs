@@ -2,6 +2,7 @@
 
 mod limits;
 
+use std::env::VarError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,10 +126,8 @@ pub struct ServeArgs {
     /// The Dify beside it.
     #[command(flatten)]
     pub dify: DifyArgs,
-    /// API keys of apps to register at start, separated by commas. They are registered off.
-    #[arg(long, env = "DIFY_APP_KEYS", hide_env_values = true, value_delimiter = ',', value_name = "KEY", value_parser = secret)]
-    pub app_keys: Vec<Secret>,
-    /// A file with such keys, one a line; lines that begin with # are skipped.
+    /// A file with API keys of apps to register at start, one a line; lines that begin with # are skipped. They are
+    /// registered off. DIFY_APP_KEYS, separated by commas, has keys as well; no option has, for process lists show those.
     #[arg(long, env = "DIFY_APP_KEYS_FILE", value_name = "FILE")]
     pub app_keys_file: Option<PathBuf>,
     /// `all` enables the apps of these keys as well.
@@ -329,11 +328,6 @@ impl Default for FileArgs {
     }
 }
 
-/// clap hands every flag's text to a parser; this one never fails, and its result cannot be printed.
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text.trim().to_owned()))
-}
-
 /// Nothing would ever run with a bound of none.
 fn count(text: &str) -> Result<usize, String> {
     match text.trim().parse() {
@@ -363,9 +357,18 @@ impl ServeArgs {
     /// All keys that the environment names, in order, each once.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or the variable is no text.
     pub fn keys(&self) -> anyhow::Result<Vec<Secret>> {
-        let mut keys = self.app_keys.clone();
+        let mut keys = Vec::new();
+        match std::env::var("DIFY_APP_KEYS") {
+            Ok(listed) => {
+                let listed = listed.split(',').map(str::trim);
+                keys.extend(listed.map(|key| Secret::new(key.to_owned())));
+            }
+            Err(VarError::NotPresent) => {}
+            // The error's own words would have the value in them.
+            Err(VarError::NotUnicode(_)) => anyhow::bail!("DIFY_APP_KEYS is not UTF-8"),
+        }
         if let Some(file) = &self.app_keys_file {
             let text = std::fs::read_to_string(file)
                 .with_context(|| format!("DIFY_APP_KEYS_FILE: cannot read {}", file.display()))?;

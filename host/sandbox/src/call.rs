@@ -209,13 +209,15 @@ impl Component {
             let (clock, limit) = (Arc::clone(&clock), limits.cpu);
             let pace = Arc::clone(&self.pace);
             move |_| {
-                Ok(if clock.used() > limit {
+                let stretch = clock.stretch();
+                let used = clock.used_before() + stretch;
+                Ok(if used > limit {
                     UpdateDeadline::Interrupt
-                } else if clock.stretch() < UNNOTICED {
+                } else if stretch < UNNOTICED {
                     // The epoch has moved while this guest waited.
                     UpdateDeadline::Continue(1)
                 } else {
-                    if clock.used() > LONG {
+                    if used > LONG {
                         pace.very_slow();
                     }
                     // The guest makes room for the others on its thread, or leaves it.

@@ -23,17 +23,17 @@ pub(crate) struct CpuClock {
 }
 
 impl CpuClock {
-    /// The time used, the present poll included.
-    pub(crate) fn used(&self) -> Duration {
-        Duration::from_nanos(self.used.load(Ordering::Relaxed)).saturating_add(self.stretch())
+    /// The time used before the present poll.
+    pub(crate) fn used_before(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed))
     }
 
     /// Had the call computed for longer than [`UNNOTICED`] when it was last polled?
     pub(crate) fn is_slow(&self) -> bool {
-        Duration::from_nanos(self.used.load(Ordering::Relaxed)) > UNNOTICED
+        self.used_before() > UNNOTICED
     }
 
-    /// What the present poll has taken so far.
+    /// What the present poll has taken so far. Asks the kernel.
     pub(crate) fn stretch(&self) -> Duration {
         let began = self.poll_began.load(Ordering::Relaxed);
         Duration::from_nanos(thread_time().saturating_sub(began))
@@ -69,7 +69,7 @@ impl<F: Future> Future for Timed<F> {
         let computing = ticker.computing();
         clock.poll_began.store(thread_time(), Ordering::Relaxed);
         let poll = future.as_mut().poll(cx);
-        let (before, used) = (clock.is_slow(), clock.used());
+        let (before, used) = (clock.is_slow(), clock.used_before() + clock.stretch());
         drop(computing);
         let nanoseconds = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
         clock.used.store(nanoseconds, Ordering::Relaxed);
