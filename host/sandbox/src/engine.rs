@@ -33,9 +33,6 @@ const MAX_TABLE_ELEMENTS: usize = 20_000;
 /// than 64 KiB.
 const WARM: u32 = 32;
 const KEPT: usize = 128 << 10;
-/// The same for a table. One page: a table that fits into it, as those of a guest in Rust do, is cleared without asking
-/// the kernel for the pages that it touched.
-const TABLE_KEPT: usize = 4 << 10;
 /// The same for a stack: what a call of the default guest needs, imports included. With half of it, a call on a busy
 /// server cost a fifth more processor time, because each gave pages back; with this no difference could be measured.
 const STACK_KEPT: usize = 32 << 10;
@@ -264,7 +261,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .max_memory_size(MAX_MEMORY)
         .max_unused_warm_slots(WARM.saturating_mul(processors()).min(instances))
         .linear_memory_keep_resident(KEPT)
-        .table_keep_resident(TABLE_KEPT)
+        .table_keep_resident(64 << 10)
         .async_stack_keep_resident(STACK_KEPT)
         .pagemap_scan(Enabled::Auto);
     pool
