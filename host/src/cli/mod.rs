@@ -185,6 +185,15 @@ mod tests {
     }
 
     #[test]
+    fn no_option_takes_an_app_key() {
+        let args = ["airlock", "serve", "--app-keys", "app-secret"];
+        let refused = Cli::try_parse_from(args)
+            .map(|_| ())
+            .expect_err("no such option");
+        assert!(!refused.to_string().contains("app-secret"), "{refused}");
+    }
+
+    #[test]
     fn every_command_has_an_example() {
         fn check(command: &clap::Command, path: &str) {
             let path = format!("{path} {}", command.get_name());
