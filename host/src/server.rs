@@ -253,6 +253,7 @@ fn guard(config: &ServerConfig, address: SocketAddr) -> anyhow::Result<Guard> {
     );
     if !address.ip().is_unspecified() {
         hosts.push(address.to_string());
+        hosts.push(format!("localhost:{}", address.port()));
     }
     Ok(Guard::new(&GuardConfig {
         origins: config.allowed_origins.clone(),
