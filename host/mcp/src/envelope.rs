@@ -312,6 +312,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_utf_8_is_no_json_even_where_nobody_reads_it() {
+        let body = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"other\":\"\xff\"}";
+        assert!(matches!(read(body), Err(Fault::NotJson)));
+    }
+
+    #[test]
     fn brackets_in_strings_are_no_depth() {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(!is_too_deep(raw(&nested(127))));

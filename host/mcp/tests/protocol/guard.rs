@@ -103,6 +103,7 @@ fn a_server_on_the_network_answers_to_any_host_until_it_is_told_its_names() {
     for host in [
         "airlock:8808",
         "mcp.example.com:8443",
+        "MCP.example.com:8443",
         "public.example.com:8808",
         "localhost:8808",
     ] {
