@@ -63,8 +63,9 @@ async fn a_guest_in_javascript_gives_a_text_to_its_app_in_parts() {
     assert_eq!(result["isError"], json!(false), "{result}");
     assert_eq!(text(&result).matches("has 600 words").count(), 1);
     assert_eq!(text(&result).matches("has 300 words").count(), 1);
-    assert!(
-        progress.iter().any(|words| words == "Part 1 of 2"),
+    assert_eq!(
+        newest(&progress),
+        Some("All parts are answered."),
         "{progress:?}"
     );
 
@@ -115,8 +116,8 @@ async fn python(package: &str) {
         let rows = json!([["Whistler, old", "12"], ["Pot", "9"]]);
         assert_eq!(result["structuredContent"]["rows"], rows, "{result}");
         assert!(text(&result).contains("| Pot | 9 |"), "{result}");
-        let asked = "Asking for the table";
-        assert!(progress.iter().any(|words| words == asked), "{progress:?}");
+        let reads = Some("Reading the table");
+        assert_eq!(newest(&progress), reads, "{progress:?}");
     }
 
     // Errors: of the guest's own, before and after its app has run, and Dify's.
@@ -138,6 +139,11 @@ async fn python(package: &str) {
     let refused = world.publish_with(SampleApp::TravelChat, guest()).await;
     let words = format!("{:#}", refused.expect_err("it requires a topic"));
     assert!(words.contains("also requires `topic`"), "{words}");
+}
+
+/// The last of what a guest told of its progress. On a busy machine it takes the place of what was told before.
+fn newest(progress: &[String]) -> Option<&str> {
+    progress.last().map(String::as_str)
 }
 
 /// What the app says from now on.
