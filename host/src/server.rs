@@ -253,6 +253,7 @@ fn guard(config: &ServerConfig, address: SocketAddr) -> anyhow::Result<Guard> {
     );
     if !address.ip().is_unspecified() {
         hosts.push(address.to_string());
+        // Known without being listed, but in this spelling it needs no reading.
         hosts.push(format!("localhost:{}", address.port()));
     }
     Ok(Guard::new(&GuardConfig {

@@ -11,7 +11,7 @@ pub(crate) struct Accept {
     pub(crate) events: bool,
 }
 
-/// What the specification has a client write, and nearly all do.
+/// What the specification has a client write, letter for letter as the official SDKs do.
 const BOTH: &str = "application/json, text/event-stream";
 
 impl Accept {

@@ -39,12 +39,18 @@ impl fmt::Debug for SessionKey {
 }
 
 /// What a session id says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) version: Version,
     pub(crate) key: SessionKey,
-    /// All that was signed.
+    /// All that was signed: who has it and the key can speak for the session.
     payload: Vec<u8>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Session")
+    }
 }
 
 /// Signs session ids and reads them back.

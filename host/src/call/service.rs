@@ -64,8 +64,7 @@ pub struct Shared {
 pub struct Unserved(String);
 
 /// One published app. It belongs to one state of its record: another description, guest or address makes another
-/// service. Cheap to clone.
-#[derive(Clone)]
+/// service.
 pub struct Service(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
